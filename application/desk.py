@@ -1,0 +1,266 @@
+"""The desk at which one command is handled: load, decide, save, all or nothing.
+
+A handler loads aggregates, calls one of their methods and saves them; the desk keeps what is to be
+stored until the handler has answered, and then stores it in one append.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, LiteralString, Self, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+from psycopg import Error as DatabaseError
+from psycopg_pool import AsyncConnectionPool
+from uuid_utils.compat import uuid7
+
+from application.eventstore.codec import EventMapper, subjects_of
+from application.eventstore.errors import NotStoredError, RepeatedError
+from application.eventstore.reader import SNAPSHOT_EVERY, Snapshot, StreamReader
+from application.eventstore.subject_keys import SubjectKeys
+from application.eventstore.writer import Appended, GroupWriter, Idempotency
+from application.permissions import Caller, Relation
+from domain.aggregate import Aggregate, DomainEvent
+from domain.errors import NotFoundError
+from domain.identifiers import complaint_number
+from domain.metadata import Metadata
+from domain.personal import PersonalText, personal_text
+
+A = TypeVar("A", bound=Aggregate)
+
+_CACHED_AGGREGATES: Final = 20_000
+_NUMBERS_AT_ONCE: Final = 20
+_NEXT_NUMBERS: LiteralString = """
+SELECT nextval('process.complaint_numbers') FROM generate_series(1, %s)
+"""
+_FIND_IDEMPOTENCY: LiteralString = """
+SELECT request_hash, result, position FROM process.idempotency WHERE key = %b
+"""
+
+_log = structlog.get_logger()
+
+
+@dataclass
+class EventStore:
+    """What all desks of a process share: one writer, one pool, keys, aggregates in memory."""
+
+    writer: GroupWriter
+    pool: AsyncConnectionPool[Any]
+    mapper: EventMapper
+    keys: SubjectKeys
+    zone: ZoneInfo
+    reader: StreamReader = field(init=False)
+    _aggregates: OrderedDict[UUID, Aggregate] = field(default_factory=OrderedDict)
+    _locks: dict[UUID, asyncio.Lock] = field(default_factory=dict)
+    _numbers: list[int] = field(default_factory=list)
+    _numbering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _snapshots: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.reader = StreamReader(self.pool, self.mapper, self.keys)
+
+    async def close(self) -> None:
+        """Store what waits, finish snapshots, give back connections."""
+        await self.writer.close()
+        if self._snapshots:
+            await asyncio.wait(self._snapshots)
+        await self.pool.close()
+
+    def lock(self, stream: UUID) -> asyncio.Lock:
+        """Return the lock under which this process changes a stream, one command at a time."""
+        return self._locks.setdefault(stream, asyncio.Lock())
+
+    def release(self, stream: UUID) -> None:
+        """Drop a lock that nobody waits for."""
+        lock = self._locks.get(stream)
+        if lock is not None and not lock.locked():
+            del self._locks[stream]
+
+    def take(self, stream: UUID) -> Aggregate | None:
+        """Take an aggregate out of memory; who fails with it must not put it back."""
+        return self._aggregates.pop(stream, None)
+
+    def put_back(self, aggregate: Aggregate) -> None:
+        """Keep an aggregate whose events are all stored; take a snapshot when one is due."""
+        self._aggregates[aggregate.id] = aggregate
+        if len(self._aggregates) > _CACHED_AGGREGATES:
+            self._aggregates.popitem(last=False)
+
+    def snapshot_if_due(self, aggregate: Aggregate, before: int) -> None:
+        """Take a snapshot in the background when a multiple of the interval was passed."""
+        if aggregate.version // SNAPSHOT_EVERY > before // SNAPSHOT_EVERY:
+            # Encoded now: the next command may change the aggregate before the task runs.
+            snapshot = self.reader.encode_snapshot(aggregate)
+            task = asyncio.create_task(self._snapshot(snapshot))
+            self._snapshots.add(task)
+            task.add_done_callback(self._snapshots.discard)
+
+    async def _snapshot(self, snapshot: Snapshot) -> None:
+        try:
+            await self.reader.keep_snapshot(snapshot)
+        except DatabaseError as error:  # only a shortcut is missing
+            _log.warning("snapshot failed", stream=str(snapshot.stream), error=type(error).__name__)
+
+    async def next_complaint_ordinal(self) -> int:
+        """Return the next ordinal for a number that people read; gaps are allowed."""
+        async with self._numbering:
+            if not self._numbers:
+                try:
+                    async with self.pool.connection() as connection:
+                        cursor = await connection.execute(_NEXT_NUMBERS, [_NUMBERS_AT_ONCE])
+                        self._numbers = [row[0] for row in await cursor.fetchall()][::-1]
+                except DatabaseError as error:
+                    raise NotStoredError("the database cannot be reached") from error
+            return self._numbers.pop()
+
+    async def find_idempotency(self, key: UUID) -> RepeatedError | None:
+        """Return what was stored under a key, if anything was."""
+        try:
+            async with self.pool.connection() as connection:
+                cursor = await connection.execute(_FIND_IDEMPOTENCY, [key])
+                row = await cursor.fetchone()
+        except DatabaseError as error:
+            raise NotStoredError("the database cannot be reached") from error
+        return None if row is None else RepeatedError(bytes(row[0]), bytes(row[1]), row[2])
+
+
+class Desk:
+    """One command's desk; used as an async context manager.
+
+    ``latest`` is the latest business time that a fact may have.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        caller: Caller,
+        reach: Relation,
+        meta: Metadata,
+        *,
+        latest: datetime,
+        fresh: bool,
+    ) -> None:
+        self.caller = caller
+        self.latest = latest
+        self.meta = meta
+        self.events: list[DomainEvent] = []
+        self.used_cache = False
+        self.root_kind = ""
+        self._store = store
+        self._reach = reach
+        self._fresh = fresh
+        self._lock: asyncio.Lock | None = None
+        self._root: UUID | None = None
+        self._saved: list[tuple[Aggregate, int]] = []
+        self._new_subjects: set[UUID] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._lock is not None and self._root is not None:
+            self._lock.release()
+            self._store.release(self._root)
+
+    async def load(self, cls: type[A], stream: UUID) -> A:
+        """Return an aggregate that exists; NotFoundError if not, or not for this caller."""
+        aggregate = await self.load_or_blank(cls, stream)
+        if aggregate.version == 0:
+            raise NotFoundError(cls.KIND, str(stream))
+        self.check_reach(aggregate)
+        return aggregate
+
+    def check_reach(self, aggregate: Aggregate) -> None:
+        """Refuse an aggregate out of the caller's reach, as if it did not exist."""
+        if self._reach is Relation.ANY:
+            return
+        owner: str | None = getattr(aggregate, "partner", None)
+        if owner is None or owner != self.caller.partner:
+            raise NotFoundError(aggregate.KIND, str(aggregate.id))
+
+    async def load_or_blank(self, cls: type[A], stream: UUID) -> A:
+        """Return an aggregate, blank if nothing happened to it yet."""
+        if self._lock is None:  # only the first: whoever holds two locks can deadlock
+            self._root, self.root_kind = stream, cls.KIND
+            lock = self._store.lock(stream)
+            await lock.acquire()
+            self._lock = lock
+        cached = self._store.take(stream)
+        if isinstance(cached, cls) and not self._fresh:
+            self.used_cache = True
+            return cached
+        return await self._store.reader.load(cls, stream)
+
+    def new(self, cls: type[A], stream: UUID | None = None) -> A:
+        """Return a blank aggregate under a new id, or under one that must not be taken yet."""
+        self.root_kind = self.root_kind or cls.KIND
+        return cls(uuid7() if stream is None else stream)
+
+    def save(self, *aggregates: Aggregate) -> None:
+        """Note what is to be stored, all or nothing, once the handler has answered."""
+        for aggregate in aggregates:
+            events = aggregate.collect_events()
+            self._saved.append((aggregate, aggregate.version - len(events)))
+            self.events.extend(events)
+
+    def new_customer(self) -> UUID:
+        """Return the id of a data subject who was never seen before."""
+        subject = uuid7()
+        self._new_subjects.add(subject)
+        return subject
+
+    def known_customer(self, reference: str) -> UUID:
+        """Return the id of the data subject whom the caller knows by this reference."""
+        scope = self.caller.partner or self.meta.source.name or ""
+        return self._store.keys.master.pseudonym(f"customer:{scope}", reference)
+
+    def personal(
+        self, subject: UUID, value: str | None, *, field: str, max_length: int
+    ) -> PersonalText | None:
+        """Check an optional personal text and bind it to its data subject."""
+        if value is None:
+            return None
+        return personal_text(subject, value, field=field, max_length=max_length)
+
+    async def complaint_number(self, at: datetime) -> str:
+        """Return the number of a new complaint, of the local year of that instant."""
+        year = at.astimezone(self._store.zone).year
+        return complaint_number(year, await self._store.next_complaint_ordinal())
+
+    async def commit(self, idempotency: Idempotency | None) -> Appended:
+        """Encrypt, encode and store; keep the aggregates in memory only if that succeeded."""
+        subjects = frozenset(s for event in self.events for s in subjects_of(event))
+        try:
+            if subjects:
+                await self._have_keys(subjects)
+            stored = [self._store.mapper.to_stored_event(event) for event in self.events]
+            appended = await self._store.writer.append(
+                stored, idempotency=idempotency, subjects=subjects
+            )
+        except BaseException:
+            self._store.keys.forget(self._new_subjects)  # a retry makes new ones
+            raise
+        for aggregate, before in self._saved:
+            self._store.put_back(aggregate)
+            self._store.snapshot_if_due(aggregate, before)
+        return appended
+
+    async def store_refusal(self, idempotency: Idempotency) -> None:
+        """Keep a refusal, so that a repeated request gets the same answer."""
+        await self._store.writer.append([], idempotency=idempotency)
+
+    async def _have_keys(self, subjects: Iterable[UUID]) -> None:
+        keys = self._store.keys
+        for subject in self._new_subjects:
+            keys.create(subject)
+        await self._store.reader.look_up_keys(set(subjects))

@@ -1,0 +1,1 @@
+"""The event store: codec, personal-data keys, group-commit writer, loading, snapshots."""

@@ -1,0 +1,1 @@
+"""Taking over a company's own files: mapping, parsing, rows to commands."""

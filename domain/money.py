@@ -1,0 +1,26 @@
+"""Money in integer minor units (domain.md 0): no float anywhere near it."""
+
+import re
+from dataclasses import dataclass
+
+from domain.errors import InvalidValueError, Rule
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_LIMIT = 10**15  # minor units; far above any shipment, far below 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units (fen, cents) of an ISO 4217 currency."""
+
+    amount_minor: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not an amount of a currency."""
+        if not isinstance(self.amount_minor, int) or isinstance(self.amount_minor, bool):
+            raise InvalidValueError("amountMinor", Rule.NOT_A_NUMBER)
+        if not -_LIMIT <= self.amount_minor <= _LIMIT:
+            raise InvalidValueError("amountMinor", Rule.OUT_OF_RANGE, f"±{_LIMIT}")
+        if not _CURRENCY.fullmatch(self.currency):
+            raise InvalidValueError("currency", Rule.CURRENCY_FORMAT)

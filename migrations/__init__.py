@@ -1,0 +1,1 @@
+"""The database schema: numbered SQL files, forward only, never edited once released."""
