@@ -34,7 +34,7 @@ from domain.personal import PersonalText, personal_text
 A = TypeVar("A", bound=Aggregate)
 
 _CACHED_AGGREGATES: Final = 20_000
-_NUMBERS_AT_ONCE: Final = 20
+_NUMBERS_AT_ONCE: Final = 100
 _NEXT_NUMBERS: LiteralString = """
 SELECT nextval('process.complaint_numbers') FROM generate_series(1, %s)
 """
@@ -108,15 +108,19 @@ class EventStore:
 
     async def next_complaint_ordinal(self) -> int:
         """Return the next ordinal for a number that people read; gaps are allowed."""
-        async with self._numbering:
-            if not self._numbers:
-                try:
-                    async with self.pool.connection() as connection:
-                        cursor = await connection.execute(_NEXT_NUMBERS, [_NUMBERS_AT_ONCE])
-                        self._numbers = [row[0] for row in await cursor.fetchall()][::-1]
-                except DatabaseError as error:
-                    raise NotStoredError("the database cannot be reached") from error
-            return self._numbers.pop()
+        while not self._numbers:
+            async with self._numbering:
+                if not self._numbers:
+                    self._numbers = await self._more_numbers()
+        return self._numbers.pop()
+
+    async def _more_numbers(self) -> list[int]:
+        try:
+            async with self.pool.connection() as connection:
+                cursor = await connection.execute(_NEXT_NUMBERS, [_NUMBERS_AT_ONCE])
+                return [row[0] for row in await cursor.fetchall()][::-1]
+        except DatabaseError as error:
+            raise NotStoredError("the database cannot be reached") from error
 
     async def find_idempotency(self, key: UUID) -> RepeatedError | None:
         """Return what was stored under a key, if anything was."""

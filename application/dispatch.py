@@ -47,6 +47,8 @@ CLOCK_SKEW: Final = timedelta(seconds=60)
 REASON_LENGTH: Final = 1000
 _KEY_LENGTH: Final = 255
 
+_API: Final = Source(SourceKind.API)
+
 _log = structlog.get_logger()
 
 
@@ -67,7 +69,7 @@ class Call:
     """The circumstances of one command: who orders it, through which door, as part of what."""
 
     caller: Caller
-    source: Source = Source(SourceKind.API)
+    source: Source = _API
     idempotency_key: str | None = None
     correlation: UUID | None = None
     causation: UUID | None = None

@@ -226,14 +226,14 @@ class Complaint(Aggregate):
         self._declined(explanation=explanation, meta=meta)
 
     def assign(self, department: str, handler: PersonId | None, meta: Metadata) -> None:
-        """Hand the case to the responsible department; the person complained about never gets it."""
+        """Hand the case to a department; the person complained about never gets it."""
         self._require("assign")
         if handler is not None and handler == self.accused:
             raise ConflictOfInterestError(handler)
         self._assigned(department=department, handler=handler, meta=meta)
 
     def answer(self, answer: Personal, meta: Metadata) -> None:
-        """Tell the customer the outcome; before any assignment this is a first-contact resolution."""
+        """Tell the customer the outcome; before any assignment it is a first-contact resolution."""
         self._require("answer")
         if meta.actor == self.accused:
             raise ConflictOfInterestError(meta.actor)

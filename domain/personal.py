@@ -16,7 +16,7 @@ from domain.text import checked_text
 class PersonalText:
     """Text of a person, not yet encrypted; it lives only between a command and its storing.
 
-    Deliberately no dataclass: a JSON encoder that meets one by accident fails instead of writing it.
+    Deliberately no dataclass: a JSON encoder that meets one fails instead of writing it.
     """
 
     __slots__ = ("_text", "subject")

@@ -46,7 +46,7 @@ class MilestoneKind(Labelled):
 
 @dataclass(frozen=True, slots=True)
 class ShipmentFacts:
-    """What the transport system knows of a shipment; ``promised_by`` is the promise to the customer."""
+    """What the transport system knows; ``promised_by`` is the promise to the customer."""
 
     service_class: ServiceClass | None = None
     origin: str | None = None

@@ -29,7 +29,7 @@ def checked_text(value: str, *, field: str, max_length: int) -> str:
 
 
 def code(value: str, *, field: str) -> str:
-    """Return a short name of a unit or place: 1 to 80 letters, digits, CJK characters, `` ._/-``."""
+    """Return a short name of a unit or place: 1 to 80 letters, digits, Hanzi, `` ._/-``."""
     stripped = value.strip()
     if not _CODE.fullmatch(stripped):
         raise InvalidValueError(field, Rule.CODE_FORMAT)

@@ -7,7 +7,7 @@ comes back with the type that its event declares. Old versions are upcast before
 
 from dataclasses import MISSING, fields
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, NotRequired, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 import orjson
@@ -20,7 +20,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import resolve_topic
 from pydantic import TypeAdapter
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from application.eventstore.subject_keys import SubjectKeys
 from domain.aggregate import Aggregate, DomainEvent

@@ -1,7 +1,7 @@
 """The library's recorder over our log: the same semantics, written through ``log.append``.
 
-For code that wants the library's synchronous interfaces (``Application.save``, its repositories, its
-own test suites); commands of the API use ``GroupWriter`` directly.
+For code that wants the library's synchronous interfaces (``Application.save``, its repositories,
+its own test suites); commands of the API use ``GroupWriter`` directly.
 """
 
 import asyncio

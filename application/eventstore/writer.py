@@ -97,11 +97,12 @@ class GroupWriter:
         self._keys = keys
         self._deadline_seconds = deadline_seconds
         self._on_batch = on_batch
-        self._queue: asyncio.Queue[_Entry] = asyncio.Queue(queue_commands)
+        self._queue: asyncio.Queue[_Entry | None] = asyncio.Queue(queue_commands)
         self._held_over: list[_Entry] = []
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._running: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = False  # nothing more is taken in
+        self._ended = False  # and the last entry of the queue was taken out
 
     async def append(
         self,
@@ -139,20 +140,18 @@ class GroupWriter:
         """Store what waits, then stop; whatever cannot be stored by its deadline fails."""
         self._closed = True
         if self._running is not None and not self._running.done():
-            while (self._queue.qsize() or self._held_over) and not self._running.done():
-                await asyncio.sleep(0.005)
-            self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+            await self._queue.put(None)
+            await asyncio.wait({self._running})
         await self._disconnect()
 
     async def _run(self) -> None:
         batch: list[_Entry] = []
         try:
-            while True:
+            while batch or not self._ended or self._held_over:
                 batch = await self._next_batch()
                 if batch:
                     await self._store(batch)
+                    batch = []
         finally:
             # Whatever ends this task, nobody waits for an answer that will not come.
             self._abandon(batch)
@@ -162,7 +161,7 @@ class GroupWriter:
             entry.fail(OutcomeUnknownError("the event writer stopped while storing"))
         waiting, self._held_over = self._held_over, []
         while not self._queue.empty():
-            waiting.append(self._queue.get_nowait())
+            waiting.extend(filter(None, [self._queue.get_nowait()]))
         for entry in waiting:
             entry.fail(NotStoredError("the event writer stopped"))
 
@@ -170,9 +169,9 @@ class GroupWriter:
         """Take what waits, up to the caps; never two claims to one version or one key."""
         candidates, self._held_over = self._held_over, []
         if not candidates:
-            candidates.append(await self._queue.get())
+            self._take_in(await self._queue.get(), candidates)
         while len(candidates) < BATCH_COMMANDS and not self._queue.empty():
-            candidates.append(self._queue.get_nowait())
+            self._take_in(self._queue.get_nowait(), candidates)
         batch: list[_Entry] = []
         claimed: set[Any] = set()
         count, now = 0, monotonic()
@@ -193,6 +192,12 @@ class GroupWriter:
             else:
                 self._held_over.append(entry)
         return batch
+
+    def _take_in(self, taken: _Entry | None, candidates: list[_Entry]) -> None:
+        if taken is None:
+            self._ended = True
+        else:
+            candidates.append(taken)
 
     async def _store(self, batch: list[_Entry]) -> None:
         connection = await self._connected(max(entry.deadline for entry in batch))

@@ -1,0 +1,79 @@
+"""The composition root: the only place where the layers are joined."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+from application.desk import EventStore
+from application.dispatch import Dispatcher
+from application.eventstore.codec import EventMapper
+from application.eventstore.subject_keys import MasterKey, SubjectKeys
+from application.eventstore.writer import GroupWriter
+
+# A frozen database must not hold a command for longer than its deadline.
+_NETWORK = {"connect_timeout": 5, "keepalives_idle": 5, "tcp_user_timeout": 10_000}
+_STATEMENT_TIMEOUT_MS = 10_000
+
+
+def as_role(conninfo: str, role: str) -> str:
+    """Return the connection string that acts in one of the three roles of the migrations."""
+    options = f"-c role={role} -c statement_timeout={_STATEMENT_TIMEOUT_MS}"
+    return make_conninfo(conninfo, options=options, **_NETWORK)
+
+
+def utc_now() -> datetime:
+    """Read the clock; the only place that does for commands."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_event_store(
+    conninfo: str,
+    master: MasterKey,
+    *,
+    zone: ZoneInfo,
+    on_batch: Callable[[int, float], None] | None = None,
+    pool_size: int = 8,
+) -> AsyncIterator[EventStore]:
+    """Open the event store of a database that is migrated; stores what waits when it closes."""
+    writer_conninfo = as_role(conninfo, "redress_writer")
+    keys = SubjectKeys(master)
+    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+        writer_conninfo,
+        min_size=1,
+        max_size=pool_size,
+        open=False,
+        timeout=10.0,
+        reconnect_timeout=30.0,
+        kwargs={"autocommit": True},
+    )
+    await pool.open()
+    store = EventStore(
+        writer=GroupWriter(writer_conninfo, keys, on_batch=on_batch),
+        pool=pool,
+        mapper=EventMapper(keys),
+        keys=keys,
+        zone=zone,
+    )
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def open_dispatcher(
+    conninfo: str,
+    master: MasterKey,
+    *,
+    zone: ZoneInfo,
+    now: Callable[[], datetime] = utc_now,
+) -> AsyncIterator[Dispatcher]:
+    """Open the command side of a database that is migrated."""
+    async with open_event_store(conninfo, master, zone=zone) as store:
+        yield Dispatcher(store, now)
