@@ -1,0 +1,382 @@
+"""Projections: events into read models, in batches, exactly once, rebuildable while serving.
+
+A batch is folded in memory and written in one transaction together with the position up to which it
+reaches. Whoever projects holds the lock on that position's row, so two processes never double. An
+event that cannot be folded is parked with its error; its stream waits behind it, others go on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Final, LiteralString, Protocol, TypeVar
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg import Connection, sql
+
+from domain.aggregate import DomainEvent
+from domain.personal import ERASED, Erased, PersonalText, Sealed
+from projections.tables import Table, TableChanges
+
+BATCH_EVENTS: Final = 1000
+EVENTS_CHANNEL: Final = "redress_events"
+PROJECTED_CHANNEL: Final = "redress_projected"
+
+_SELECT_EVENTS: LiteralString = """
+SELECT notification_id, recorded_at, originator_id, originator_version, topic, state
+FROM log.stored_events
+WHERE notification_id > %b
+ORDER BY notification_id
+LIMIT %b
+"""
+_LOCK_POSITION: LiteralString = """
+SELECT position FROM ops.projection_positions WHERE projection = %s FOR UPDATE
+"""
+_INSERT_POSITION: LiteralString = """
+INSERT INTO ops.projection_positions (projection, position) VALUES (%s, 0)
+ON CONFLICT DO NOTHING
+"""
+_MOVE_POSITION: LiteralString = """
+UPDATE ops.projection_positions SET position = %s, moved_at = clock_timestamp()
+WHERE projection = %s
+"""
+_NOTIFY: LiteralString = "SELECT pg_notify(%s, %s)"
+_PARKED_STREAMS: LiteralString = """
+SELECT DISTINCT originator_id FROM ops.parked_events
+WHERE projection = %s AND originator_id = ANY(%b)
+"""
+_PARK: LiteralString = """
+INSERT INTO ops.parked_events (projection, position, originator_id, topic, error)
+VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_SELECT_KEYS: LiteralString = """
+SELECT subject, key_version, master, wrapped FROM keys.subject_keys WHERE subject = ANY(%b)
+"""
+
+_log = structlog.get_logger()
+E = TypeVar("E", bound=DomainEvent)
+R = TypeVar("R")
+
+
+class Decoder(Protocol):
+    """Turns a stored event into the domain's event; personal fields stay sealed."""
+
+    def __call__(self, stream: UUID, version: int, topic: str, state: bytes) -> DomainEvent:
+        """Decode one event."""
+
+
+class Opener(Protocol):
+    """Opens sealed fields with the keys of the current batch."""
+
+    def begin_batch(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Take in rows of (subject, key version, master, wrapped key)."""
+
+    def open(self, sealed: Sealed, stream: UUID, version: int, field: str) -> str | Erased:
+        """Decrypt one field of one event."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A stored event with its place in the log, decoded when somebody asks for it."""
+
+    position: int
+    recorded_at: datetime
+    stream: UUID
+    version: int
+    topic: str
+    state: bytes
+    decode: Decoder
+    _event: DomainEvent | None = None
+
+    @property
+    def event(self) -> DomainEvent:
+        """Return the domain's event; raises what the decoder raises."""
+        if self._event is None:
+            self._event = self.decode(self.stream, self.version, self.topic, self.state)
+        return self._event
+
+
+class Batch:
+    """The rows that a batch of events touches, as the events make them."""
+
+    def __init__(self, opener: Opener) -> None:
+        self._changes: dict[str, TableChanges[Any]] = {}
+        self._opener = opener
+
+    def load(self, connection: Connection[Any], table: Table[Any], keys: Sequence[Any]) -> None:
+        """Fetch the rows that the events may change."""
+        self._changes[table.name] = TableChanges(table.load(connection, keys), set())
+
+    def put(self, table: Table[R], row: R) -> None:
+        """Insert a row, or replace the one with its key."""
+        changes = self._of(table)
+        key = table.key_of(row)
+        changes.rows[key] = row
+        changes.changed.add(key)
+
+    def change(self, table: Table[R], key: Any) -> R:
+        """Return a row that exists, to be changed in place."""
+        changes = self._of(table)
+        changes.changed.add(key)
+        row: R = changes.rows[key]
+        return row
+
+    def reveal(self, event: DomainEvent, name: str) -> str | None:
+        """Return a personal field as text; None if it is empty or erased."""
+        value: Sealed | PersonalText | None = getattr(event, name)
+        if not isinstance(value, Sealed):
+            return None
+        text = self._opener.open(value, event.originator_id, event.originator_version, name)
+        return None if text is ERASED else str(text)
+
+    def store(self, connection: Connection[Any], tables: Iterable[Table[Any]]) -> None:
+        """Write what changed."""
+        for table in tables:
+            changes = self._changes.get(table.name)
+            if changes is not None and changes.changed:
+                table.store(connection, [changes.rows[key] for key in changes.changed])
+                changes.changed.clear()
+
+    def _of(self, table: Table[R]) -> TableChanges[R]:
+        changes = self._changes.get(table.name)
+        if changes is None:
+            changes = self._changes[table.name] = TableChanges({}, set())
+        return changes
+
+
+Handler = Callable[[Any, Any, Entry, Batch], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What an event says to a person; fields of the event stand in braces."""
+
+    en: str
+    zh: str
+
+
+SENTENCES: Final[dict[type[DomainEvent], Sentence]] = {}
+"""The sentence of each event, from beside its handler (architecture.md 9.14)."""
+
+
+def says(event_class: type[DomainEvent], *, en: str, zh: str) -> None:
+    """Give an event its sentence; each has exactly one."""
+    if event_class in SENTENCES:
+        raise TypeError(f"{event_class.__qualname__} says something already")
+    SENTENCES[event_class] = Sentence(en, zh)
+
+
+def on(
+    event_class: type[E], *, en: str | None = None, zh: str | None = None
+) -> Callable[[Callable[[Any, E, Entry, Batch], None]], Callable[[Any, E, Entry, Batch], None]]:
+    """Make a method the handler of an event, and give the event its sentence."""
+    if en is not None and zh is not None:
+        says(event_class, en=en, zh=zh)
+
+    def mark(
+        method: Callable[[Any, E, Entry, Batch], None],
+    ) -> Callable[[Any, E, Entry, Batch], None]:
+        method.handles_event = event_class  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Projection:
+    """One read model: its tables and a handler for each event that it is interested in."""
+
+    name: ClassVar[str]
+    tables: ClassVar[tuple[Table[Any], ...]]
+    keyed: ClassVar[tuple[Table[Any], ...]] = ()
+    """The tables whose rows, one per stream and keyed by it, change after they were inserted."""
+    reveals: ClassVar[bool] = False
+    """Whether its handlers read personal fields."""
+    handlers: ClassVar[Mapping[str, Handler]]
+    """By topic."""
+
+    def __init_subclass__(cls) -> None:
+        """Collect the handlers."""
+        cls.handlers = {
+            method.handles_event.TOPIC: method
+            for method in vars(cls).values()
+            if hasattr(method, "handles_event")
+        }
+
+    def handler(self, topic: str) -> Handler | None:
+        """Return the handler of a topic, if it has one here."""
+        return self.handlers.get(topic)
+
+
+@dataclass
+class Feed:
+    """Reads the log in order; projections at the same position share what was read and decoded."""
+
+    decode: Decoder
+    _last: tuple[int, int, list[Entry]] | None = field(default=None, init=False)
+
+    def after(self, connection: Connection[Any], position: int, limit: int) -> list[Entry]:
+        """Return the next entries of the log."""
+        if self._last is not None and self._last[:2] == (position, limit):
+            return self._last[2]
+        cursor = connection.cursor(binary=True)
+        cursor.execute(_SELECT_EVENTS, [position, limit], prepare=True)
+        entries = [Entry(*row, self.decode) for row in cursor.fetchall()]
+        if entries:  # an empty answer may be different the next moment
+            self._last = (position, limit, entries)
+        return entries
+
+
+class Projector:
+    """Moves projections forward over one connection, whose search path names their tables."""
+
+    def __init__(
+        self,
+        connection: Connection[Any],
+        feed: Feed,
+        opener: Opener,
+        *,
+        batch_events: int = BATCH_EVENTS,
+    ) -> None:
+        self._connection = connection
+        self._feed = feed
+        self._opener = opener
+        self._batch_events = batch_events
+
+    def advance(self, projection: Projection, *, tracked_as: str | None = None) -> int:
+        """Project one batch; return the position reached, 0 if there was nothing to do."""
+        name = tracked_as or projection.name
+        connection = self._connection
+        with connection.transaction():
+            position = self._locked_position(name)
+            entries = self._feed.after(connection, position, self._batch_events)
+            if not entries:
+                return 0
+            reached = entries[-1].position
+            self._project(projection, name, entries)
+            connection.execute(_MOVE_POSITION, [reached, name])
+            connection.execute(_NOTIFY, [PROJECTED_CHANNEL, f"{name} {reached}"])
+            return reached
+
+    def _locked_position(self, name: str) -> int:
+        row = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
+        if row is None:
+            self._connection.execute(_INSERT_POSITION, [name])
+            row = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _project(self, projection: Projection, name: str, entries: list[Entry]) -> None:
+        wanted = [entry for entry in entries if projection.handler(entry.topic)]
+        if not wanted:
+            return
+        wanted = self._park_behind(name, wanted)
+        try:
+            with self._connection.transaction():
+                self._fold(projection, wanted)
+        except psycopg.OperationalError:
+            raise  # the database's trouble, not an event's
+        except Exception:  # noqa: BLE001  one of the events is poison: find out which
+            self._one_by_one(projection, name, wanted)
+
+    def _fold(self, projection: Projection, entries: list[Entry]) -> None:
+        batch = Batch(self._opener)
+        streams = list({entry.stream for entry in entries})
+        for table in projection.keyed:
+            batch.load(self._connection, table, streams)
+        if projection.reveals:
+            subjects = {
+                value.subject
+                for entry in entries
+                for value in vars(entry.event).values()
+                if isinstance(value, Sealed)
+            }
+            if subjects:
+                cursor = self._connection.cursor(binary=True)
+                self._opener.begin_batch(
+                    cursor.execute(_SELECT_KEYS, [list(subjects)], prepare=True).fetchall()
+                )
+        for entry in entries:
+            handler = projection.handler(entry.topic)
+            if handler is not None:
+                handler(projection, entry.event, entry, batch)
+        batch.store(self._connection, projection.tables)
+
+    def _one_by_one(self, projection: Projection, name: str, entries: list[Entry]) -> None:
+        stuck: set[UUID] = set()
+        for entry in entries:
+            if entry.stream in stuck:
+                self._park(name, entry, "behind a parked event of its stream")
+                continue
+            try:
+                with self._connection.transaction():
+                    self._fold(projection, [entry])
+            except psycopg.OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001  parked and shown, whatever it is
+                stuck.add(entry.stream)
+                self._park(name, entry, _place_of(error))
+
+    def _park_behind(self, name: str, entries: list[Entry]) -> list[Entry]:
+        streams = list({entry.stream for entry in entries})
+        rows = self._connection.execute(_PARKED_STREAMS, [name, streams], prepare=True).fetchall()
+        stuck = {row[0] for row in rows}
+        if not stuck:
+            return entries
+        for entry in entries:
+            if entry.stream in stuck:
+                self._park(name, entry, "behind a parked event of its stream")
+        return [entry for entry in entries if entry.stream not in stuck]
+
+    def _park(self, name: str, entry: Entry, error: str) -> None:
+        _log.error("event parked", projection=name, position=entry.position, error=error)
+        self._connection.execute(_PARK, [name, entry.position, entry.stream, entry.topic, error])
+
+
+def _place_of(error: Exception) -> str:
+    """Name an error by its type and place; its message may quote personal data."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" in {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+    return type(error).__name__ + place
+
+
+def search_path(schemas: Iterable[str]) -> sql.Composed:
+    """Return the statement that makes these schemas the place of unqualified tables."""
+    return sql.SQL("SET search_path = {}").format(
+        sql.SQL(", ").join(sql.Identifier(schema) for schema in schemas)
+    )
+
+
+LIVE_SCHEMAS: Final = ("read", "read_personal")
+
+
+def use_live_tables(connection: Connection[Any]) -> None:
+    """Let the connection write the tables that readers see.
+
+    A commit need not wait for the disk: rows and position are lost together, and projected again.
+    """
+    connection.execute(search_path(LIVE_SCHEMAS))
+    connection.execute("SET synchronous_commit = off")
+
+
+def run_until(
+    projector: Projector,
+    projections: Sequence[Projection],
+    connection: Connection[Any],
+    *,
+    stopped: Callable[[], bool],
+    wait_seconds: float = 5.0,
+) -> Iterator[None]:
+    """Project whatever comes until ``stopped()``; yields after each round of all projections.
+
+    ``connection`` is a second one, in autocommit, that listens for new events.
+    """
+    connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(EVENTS_CHANNEL)))
+    while not stopped():
+        moved = [projector.advance(projection) for projection in projections]
+        yield
+        if not any(moved):
+            for _ in connection.notifies(timeout=wait_seconds, stop_after=1):
+                pass

@@ -1,0 +1,143 @@
+"""Build a read model anew beside the live one, then swap: readers never see a half-built model."""
+
+from collections.abc import Callable
+from typing import Any, Final, LiteralString
+
+from psycopg import Connection, sql
+
+from projections.engine import (
+    LIVE_SCHEMAS,
+    PROJECTED_CHANNEL,
+    Feed,
+    Opener,
+    Projection,
+    Projector,
+    search_path,
+)
+from projections.tables import Table
+
+_BATCH_EVENTS: Final = 5000
+_LOCK_CLASS: Final = 1_651_861_612
+_SWAP_LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '10s'"
+_MAX_POSITION: LiteralString = "SELECT coalesce(max(notification_id), 0) FROM log.stored_events"
+
+
+class RebuildRunningError(Exception):
+    """Somebody else rebuilds the same read model."""
+
+
+def rebuild(
+    connection: Connection[Any],
+    projection: Projection,
+    feed: Feed,
+    opener: Opener,
+    *,
+    on_progress: Callable[[int, int], None] = lambda _position, _last: None,
+) -> int:
+    """Rebuild one read model from the whole log while the live one serves; return its position.
+
+    ``connection``: autocommit, as ``redress_owner``. Progress is reported as (position, last).
+    """
+    name, shadow = projection.name, f"rebuild_{projection.name}"
+    if not _one(connection, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", _LOCK_CLASS, name):
+        raise RebuildRunningError(name)
+    try:
+        _create_shadow(connection, projection, shadow)
+        connection.execute(search_path([shadow]))
+        connection.execute("SET synchronous_commit = off")
+        projector = Projector(connection, feed, opener, batch_events=_BATCH_EVENTS)
+        last = _one(connection, _MAX_POSITION)
+        while reached := projector.advance(projection, tracked_as=shadow):
+            on_progress(reached, max(reached, last))
+        return _swap(connection, projection, shadow, projector)
+    finally:
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(_name(shadow)))
+        connection.execute("DELETE FROM ops.projection_positions WHERE projection = %s", [shadow])
+        connection.execute("DELETE FROM ops.parked_events WHERE projection = %s", [shadow])
+        connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_LOCK_CLASS, name])
+        connection.execute(search_path(LIVE_SCHEMAS))
+
+
+def _create_shadow(connection: Connection[Any], projection: Projection, shadow: str) -> None:
+    with connection.transaction():
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(_name(shadow)))
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(_name(shadow)))
+        connection.execute("DELETE FROM ops.projection_positions WHERE projection = %s", [shadow])
+        connection.execute("DELETE FROM ops.parked_events WHERE projection = %s", [shadow])
+        for table in projection.tables:
+            connection.execute(
+                sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(
+                    sql.Identifier(shadow, table.name), _live(table)
+                )
+            )
+
+
+def _swap(
+    connection: Connection[Any], projection: Projection, shadow: str, projector: Projector
+) -> int:
+    """Stop the live projector at its position's row, catch up, and change places."""
+    name = projection.name
+    for table in projection.tables:
+        connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(shadow, table.name)))
+    with connection.transaction():
+        connection.execute(_SWAP_LOCK_TIMEOUT)
+        connection.execute(
+            "INSERT INTO ops.projection_positions (projection, position) VALUES (%s, 0)"
+            " ON CONFLICT DO NOTHING",
+            [name],
+        )
+        live = _one(
+            connection,
+            "SELECT position FROM ops.projection_positions WHERE projection = %s FOR UPDATE",
+            name,
+        )
+        while projector.advance(projection, tracked_as=shadow):
+            pass
+        reached = _one(
+            connection,
+            "SELECT coalesce((SELECT position FROM ops.projection_positions"
+            " WHERE projection = %s), 0)",
+            shadow,
+        )
+        assert reached >= live  # positions only ever grow, and the live one stands still
+        for table in projection.tables:
+            connection.execute(sql.SQL("DROP TABLE {}").format(_live(table)))
+            connection.execute(
+                sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(
+                    sql.Identifier(shadow, table.name), _name(table.schema)
+                )
+            )
+            _grant(connection, table)
+        connection.execute("DELETE FROM ops.parked_events WHERE projection = %s", [name])
+        connection.execute(
+            "UPDATE ops.parked_events SET projection = %s WHERE projection = %s", [name, shadow]
+        )
+        connection.execute(
+            "UPDATE ops.projection_positions SET position = %s, moved_at = clock_timestamp()"
+            " WHERE projection = %s",
+            [reached, name],
+        )
+        connection.execute("SELECT pg_notify(%s, %s)", [PROJECTED_CHANNEL, f"{name} {reached}"])
+    return int(reached)
+
+
+def _grant(connection: Connection[Any], table: Table[Any]) -> None:
+    live = _live(table)
+    connection.execute(
+        sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO redress_writer").format(live)
+    )
+    connection.execute(sql.SQL("GRANT SELECT ON {} TO redress_reader").format(live))
+
+
+def _live(table: Table[Any]) -> sql.Identifier:
+    return sql.Identifier(table.schema, table.name)
+
+
+def _name(schema: str) -> sql.Identifier:
+    return sql.Identifier(schema)
+
+
+def _one(connection: Connection[Any], statement: LiteralString, *parameters: Any) -> Any:
+    row = connection.execute(statement, parameters).fetchone()
+    assert row is not None
+    return row[0]

@@ -1,0 +1,91 @@
+"""Tables of read models: a row is a dataclass, its fields are the columns.
+
+The SQL is composed from the dataclass, so a column is named once in Python and once in the
+migration; ``tests/projections`` compares the two. Tables are named without their schema: the search
+path decides between the live tables and a shadow that is being rebuilt.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from operator import attrgetter
+from types import NoneType
+from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
+from uuid import UUID
+
+from psycopg import Connection, sql
+
+Row = TypeVar("Row")
+
+_COLUMN_TYPES: Final[tuple[tuple[type, str], ...]] = (
+    (bool, "bool"),  # before int, which it is
+    (int, "int8"),
+    (UUID, "uuid"),
+    (datetime, "timestamptz"),
+    (str, "text"),
+)
+
+
+def column_type(hint: Any) -> str:
+    """Return the PostgreSQL type of a row's field."""
+    options = [option for option in get_args(hint) if option is not NoneType] or [hint]
+    plain = getattr(options[0], "__supertype__", options[0])
+    for python_type, name in _COLUMN_TYPES:
+        if issubclass(plain, python_type):
+            return name
+    raise TypeError(f"no column type for {hint}")
+
+
+class Table(Generic[Row]):
+    """A table keyed by one column; ``schema`` is where it lives when it is live."""
+
+    def __init__(self, name: str, row: type[Row], *, key: str = "id", schema: str = "read") -> None:
+        self.name = name
+        self.row = row
+        self.key = key
+        self.schema = schema
+        hints = get_type_hints(row)
+        self.columns: Final = {f.name: column_type(hints[f.name]) for f in fields(row)}  # type: ignore[arg-type]
+        self.key_of = attrgetter(key)
+        identifiers = [sql.Identifier(column) for column in self.columns]
+        self._select = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%b)").format(
+            sql.SQL(", ").join(identifiers), sql.Identifier(name), sql.Identifier(key)
+        )
+        self._upsert = sql.SQL(
+            "INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}) "
+            "ON CONFLICT ({key}) DO UPDATE SET {changes}"
+        ).format(
+            table=sql.Identifier(name),
+            columns=sql.SQL(", ").join(identifiers),
+            arrays=sql.SQL(", ").join(
+                sql.SQL("%b::{}[]").format(sql.SQL(kind)) for kind in self.columns.values()
+            ),
+            key=sql.Identifier(key),
+            changes=sql.SQL(", ").join(
+                sql.SQL("{0} = excluded.{0}").format(identifier)
+                for column, identifier in zip(self.columns, identifiers, strict=True)
+                if column != key
+            ),
+        )
+
+    def load(self, connection: Connection[Any], keys: Sequence[Any]) -> dict[Any, Row]:
+        """Return the rows that exist under these keys."""
+        cursor = connection.cursor(binary=True)
+        cursor.execute(self._select, [list(keys)], prepare=True)
+        found = (self.row(*values) for values in cursor.fetchall())
+        return {self.key_of(row): row for row in found}
+
+    def store(self, connection: Connection[Any], rows: Iterable[Row]) -> None:
+        """Insert the rows or replace those with their keys."""
+        rows = list(rows)
+        if rows:
+            arrays = [list(map(attrgetter(column), rows)) for column in self.columns]
+            connection.cursor(binary=True).execute(self._upsert, arrays, prepare=True)
+
+
+@dataclass(slots=True)
+class TableChanges(Generic[Row]):
+    """What a batch of events makes of one table."""
+
+    rows: dict[Any, Row]
+    changed: set[Any]

@@ -1,0 +1,217 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import AlreadyDeliveredError, InvalidValueError, NotDeliverableError, Rule
+from domain.identifiers import Waybill
+from domain.metadata import Metadata
+from domain.money import Money
+from domain.personal import PersonalText
+from domain.rating import Rated, Score
+from domain.shipment import Milestone, MilestoneKind, ServiceClass, Shipment, ShipmentFacts
+
+STREAM = UUID(int=1)
+WAYBILL = Waybill("SF1234567890")
+RECIPIENT = PersonalText(UUID(int=7), "the neighbour")
+DAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+FACTS = ShipmentFacts(service_class=ServiceClass.SAME_CITY, region="east")
+HUB = Milestone(MilestoneKind.HUB_SCAN, "Hangzhou")
+PICKED_UP = Milestone(MilestoneKind.PICKED_UP)
+Step = Callable[[Shipment, Metadata], None]
+
+
+def opened(shipment: Shipment, meta: Metadata) -> None:
+    shipment.open(WAYBILL, None, meta)
+
+
+def told(facts: ShipmentFacts) -> Step:
+    return lambda shipment, meta: shipment.record_facts(facts, meta)
+
+
+def passed(milestone: Milestone) -> Step:
+    return lambda shipment, meta: shipment.record_milestone(milestone, meta)
+
+
+def delivered(shipment: Shipment, meta: Metadata) -> None:
+    shipment.deliver(RECIPIENT, meta)
+
+
+def rated(reference: str, score: int = 4) -> Step:
+    return lambda shipment, meta: shipment.rate_delivery(reference, Score(score), meta)
+
+
+def test_a_file_is_opened_under_its_waybill(scenario: Any) -> None:
+    scenario(Shipment).when(lambda s, meta: s.open(WAYBILL, "shop", meta)).then(
+        scenario.event(Shipment.Opened, waybill=WAYBILL, partner="shop")
+    )
+
+
+def test_opening_it_again_changes_nothing(scenario: Any) -> None:
+    scenario(Shipment).given(opened).when(lambda s, meta: s.open(WAYBILL, "other", meta)).then()
+
+
+def test_the_same_facts_again_change_nothing(scenario: Any) -> None:
+    scenario(Shipment).given(opened, told(FACTS)).when(told(FACTS)).then()
+
+
+def test_other_facts_replace_the_earlier_ones(scenario: Any) -> None:
+    later = ShipmentFacts(service_class=ServiceClass.SAME_CITY, region="west")
+
+    scenario(Shipment).given(opened, told(FACTS)).when(told(later)).then(
+        scenario.event(Shipment.FactsRecorded, facts=later)
+    )
+
+
+def test_a_step_of_the_way_is_noted_whatever_came_before_it(scenario: Any) -> None:
+    early = DAY - timedelta(days=3)
+
+    scenario(Shipment).given(opened, passed(HUB), delivered).when(
+        passed(PICKED_UP), occurred_at=early
+    ).then(
+        scenario.event(
+            Shipment.MilestoneRecorded,
+            milestone=PICKED_UP,
+            meta=scenario.meta(occurred_at=early),
+        )
+    )
+
+
+def test_the_same_step_at_the_same_time_is_noted_once(scenario: Any) -> None:
+    scenario(Shipment).given(opened, passed(HUB)).when(passed(HUB)).then()
+
+
+def test_the_same_step_at_another_time_is_another_step(scenario: Any) -> None:
+    scenario(Shipment).given(opened, passed(HUB)).when(passed(HUB), occurred_at=DAY).then(
+        scenario.event(
+            Shipment.MilestoneRecorded, milestone=HUB, meta=scenario.meta(occurred_at=DAY)
+        )
+    )
+
+
+def test_the_same_step_at_another_place_is_another_step(scenario: Any) -> None:
+    there = Milestone(MilestoneKind.HUB_SCAN, "Wuhan")
+
+    scenario(Shipment).given(opened, passed(HUB)).when(passed(there)).then(
+        scenario.event(Shipment.MilestoneRecorded, milestone=there)
+    )
+
+
+def test_a_delivery_may_be_known_before_anything_else(scenario: Any) -> None:
+    scenario(Shipment).given(opened).when(delivered).then(
+        scenario.event(Shipment.Delivered, signed_by=RECIPIENT)
+    )
+
+
+def test_the_same_delivery_again_changes_nothing(scenario: Any) -> None:
+    scenario(Shipment).given(opened, delivered).when(delivered).then()
+
+
+def test_the_same_instant_in_another_time_zone_is_the_same_delivery(scenario: Any) -> None:
+    at = scenario.meta().occurred_at.astimezone()
+
+    scenario(Shipment).given(opened, delivered).when(delivered, occurred_at=at).then()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_contradicting_delivery_is_refused(scenario: Any, hours: int) -> None:
+    recorded = scenario.meta().occurred_at
+
+    scenario(Shipment).given(opened, delivered).when(
+        delivered, occurred_at=recorded + timedelta(hours=hours)
+    ).refused(AlreadyDeliveredError(WAYBILL, recorded.isoformat()))
+
+
+def test_facts_that_arrive_after_the_delivery_are_taken_over(scenario: Any) -> None:
+    scenario(Shipment).given(opened, delivered).when(told(FACTS)).then(
+        scenario.event(Shipment.FactsRecorded, facts=FACTS)
+    )
+
+
+def test_a_delivery_is_rated_once_per_reference(scenario: Any) -> None:
+    scenario(Shipment).given(opened, rated("r1")).when(rated("r1", 1)).then()
+
+
+def test_another_reference_is_another_rating(scenario: Any) -> None:
+    scenario(Shipment).given(opened, rated("r1")).when(rated("r2", 1)).then(
+        scenario.event(Shipment.DeliveryRated, reference="r2", score=1)
+    )
+
+
+def test_an_unknown_shipment_cannot_be_rated(scenario: Any) -> None:
+    scenario(Shipment).when(rated("r1")).refused(NotDeliverableError(str(STREAM)))
+
+
+def test_a_rating_of_a_delivery_carries_the_marker_of_ratings(scenario: Any) -> None:
+    event = scenario.event(Shipment.DeliveryRated, reference="r", score=Score(5))
+
+    assert isinstance(event, Rated)
+
+
+@pytest.mark.parametrize("name", ["fee", "surcharges", "declared_value"])
+def test_amounts_of_a_shipment_are_not_below_zero(name: str) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        ShipmentFacts(**{name: Money(-1, "CNY")})
+
+    assert refusal.value == InvalidValueError(name, Rule.OUT_OF_RANGE, "≥ 0")
+    assert ShipmentFacts(**{name: Money(0, "CNY")})
+
+
+instants = st.integers(0, 5).map(lambda hours: DAY + timedelta(hours=hours))
+milestones = st.builds(
+    Milestone, st.sampled_from(MilestoneKind), st.sampled_from([None, "Hangzhou", "Wuhan"])
+)
+reports = st.lists(
+    st.one_of(
+        st.tuples(instants, milestones.map(passed)),
+        st.tuples(instants, st.sampled_from(["r1", "r2", "r3"]).map(rated)),
+    ),
+    max_size=8,
+)
+
+
+@st.composite
+def two_orders(draw: st.DrawFn) -> tuple[list[tuple[datetime, Step]], list[tuple[datetime, Step]]]:
+    """Draw the same reports twice: each in any order, each repeated at will."""
+    told_once = draw(reports)
+    # A reference has one rating and a shipment one state of facts and one delivery: those who
+    # report them twice report the same.
+    told_once += [(DAY, told(FACTS)), (draw(instants), delivered)]
+    orders = []
+    for _ in range(2):
+        repeated = draw(st.lists(st.sampled_from(told_once), max_size=6))
+        orders.append(draw(st.permutations(told_once + repeated)))
+    return orders[0], orders[1]
+
+
+def state_and_events(
+    order: list[tuple[datetime, Step]], meta: Callable[..., Metadata]
+) -> tuple[dict[str, Any], set[tuple[Any, ...]]]:
+    shipment = Shipment(STREAM)
+    opened(shipment, meta())
+    for at, step in order:
+        step(shipment, meta(occurred_at=at))
+    events = shipment.collect_events()
+    facts = [
+        (type(e), *(getattr(e, n) for n in e._field_names if n != "meta"), e.meta.occurred_at)
+        for e in events
+    ]
+    assert len(set(facts)) == len(facts), "nothing is recorded twice"
+    return {name: getattr(shipment, name) for name in Shipment.__annotations__}, set(facts)
+
+
+def one_rating_per_reference(order: list[tuple[datetime, Step]]) -> None:
+    """Nothing to do: the time of a rating is part of the first report under its reference."""
+
+
+@given(two_orders())
+def test_any_order_and_repetition_of_the_same_reports_ends_in_the_same_state(
+    scenario: Any, orders: tuple[list[tuple[datetime, Step]], list[tuple[datetime, Step]]]
+) -> None:
+    first, second = (state_and_events(order, scenario.meta) for order in orders)
+
+    assert first[0] == second[0]
