@@ -20,9 +20,9 @@ _NETWORK = {"connect_timeout": 5, "keepalives_idle": 5, "tcp_user_timeout": 10_0
 _STATEMENT_TIMEOUT_MS = 10_000
 
 
-def as_role(conninfo: str, role: str) -> str:
+def as_role(conninfo: str, role: str, *, statement_timeout_ms: int = _STATEMENT_TIMEOUT_MS) -> str:
     """Return the connection string that acts in one of the three roles of the migrations."""
-    options = f"-c role={role} -c statement_timeout={_STATEMENT_TIMEOUT_MS}"
+    options = f"-c role={role} -c statement_timeout={statement_timeout_ms}"
     return make_conninfo(conninfo, options=options, **_NETWORK)
 
 

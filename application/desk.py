@@ -12,6 +12,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, LiteralString, Self, TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -30,11 +31,13 @@ from domain.errors import NotFoundError
 from domain.identifiers import complaint_number
 from domain.metadata import Metadata
 from domain.personal import PersonalText, personal_text
+from domain.text import checked_text
 
 A = TypeVar("A", bound=Aggregate)
 
 _CACHED_AGGREGATES: Final = 20_000
 _NUMBERS_AT_ONCE: Final = 100
+REFERENCE_LENGTH: Final = 100
 _NEXT_NUMBERS: LiteralString = """
 SELECT nextval('process.complaint_numbers') FROM generate_series(1, %s)
 """
@@ -56,7 +59,7 @@ class EventStore:
     zone: ZoneInfo
     reader: StreamReader = field(init=False)
     _aggregates: OrderedDict[UUID, Aggregate] = field(default_factory=OrderedDict)
-    _locks: dict[UUID, asyncio.Lock] = field(default_factory=dict)
+    _locks: WeakValueDictionary[UUID, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _numbers: list[int] = field(default_factory=list)
     _numbering: asyncio.Lock = field(default_factory=asyncio.Lock)
     _snapshots: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -72,14 +75,11 @@ class EventStore:
         await self.pool.close()
 
     def lock(self, stream: UUID) -> asyncio.Lock:
-        """Return the lock under which this process changes a stream, one command at a time."""
-        return self._locks.setdefault(stream, asyncio.Lock())
+        """Return the lock under which this process changes a stream, one command at a time.
 
-    def release(self, stream: UUID) -> None:
-        """Drop a lock that nobody waits for."""
-        lock = self._locks.get(stream)
-        if lock is not None and not lock.locked():
-            del self._locks[stream]
+        It lives as long as somebody holds it or waits for it.
+        """
+        return self._locks.setdefault(stream, asyncio.Lock())
 
     def take(self, stream: UUID) -> Aggregate | None:
         """Take an aggregate out of memory; who fails with it must not put it back."""
@@ -159,7 +159,6 @@ class Desk:
         self._reach = reach
         self._fresh = fresh
         self._lock: asyncio.Lock | None = None
-        self._root: UUID | None = None
         self._saved: list[tuple[Aggregate, int]] = []
         self._new_subjects: set[UUID] = set()
 
@@ -172,9 +171,9 @@ class Desk:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._lock is not None and self._root is not None:
+        if self._lock is not None:
             self._lock.release()
-            self._store.release(self._root)
+            self._lock = None
 
     async def load(self, cls: type[A], stream: UUID) -> A:
         """Return an aggregate that exists; NotFoundError if not, or not for this caller."""
@@ -195,7 +194,7 @@ class Desk:
     async def load_or_blank(self, cls: type[A], stream: UUID) -> A:
         """Return an aggregate, blank if nothing happened to it yet."""
         if self._lock is None:  # only the first: whoever holds two locks can deadlock
-            self._root, self.root_kind = stream, cls.KIND
+            self.root_kind = cls.KIND
             lock = self._store.lock(stream)
             await lock.acquire()
             self._lock = lock
@@ -225,6 +224,7 @@ class Desk:
 
     def known_customer(self, reference: str) -> UUID:
         """Return the id of the data subject whom the caller knows by this reference."""
+        reference = checked_text(reference, field="customerReference", max_length=REFERENCE_LENGTH)
         scope = self.caller.partner or self.meta.source.name or ""
         return self._store.keys.master.pseudonym(f"customer:{scope}", reference)
 

@@ -1,7 +1,7 @@
 """Commands about shipments."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -178,6 +178,8 @@ def _rate(
 
 
 def _past(at: datetime, desk: Desk) -> datetime:
+    if at.tzinfo is None:
+        raise InvalidValueError("occurredAt", Rule.NO_TIME_ZONE)
     if at > desk.latest:
         raise InvalidValueError("occurredAt", Rule.IN_THE_FUTURE)
-    return at
+    return at.astimezone(UTC)

@@ -51,6 +51,8 @@ class Rule:
     BEFORE = "before"
     EXACTLY_ONE = "exactly_one"
     NOT_TEXT = "not_text"
+    NOT_A_CURSOR = "not_a_cursor"
+    UNKNOWN_KEY = "unknown_key"
 
 
 @dataclass(unsafe_hash=True)

@@ -13,7 +13,7 @@ class Labelled(StrEnum):
     en: str
     zh: str
 
-    def __new__(cls, value: str, en: str, zh: str) -> Self:
+    def __new__(cls, value: str, en: str = "", zh: str = "") -> Self:
         """Make a member that is its value and carries its names."""
         member = str.__new__(cls, value)
         member._value_ = value

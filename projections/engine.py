@@ -221,7 +221,10 @@ class Feed:
             return self._last[2]
         cursor = connection.cursor(binary=True)
         cursor.execute(_SELECT_EVENTS, [position, limit], prepare=True)
-        entries = [Entry(*row, self.decode) for row in cursor.fetchall()]
+        entries = [
+            Entry(at, recorded, stream, version, topic, state, self.decode)
+            for at, recorded, stream, version, topic, state in cursor.fetchall()
+        ]
         if entries:  # an empty answer may be different the next moment
             self._last = (position, limit, entries)
         return entries

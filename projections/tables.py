@@ -13,7 +13,7 @@ from types import NoneType
 from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
-from psycopg import Connection, sql
+from psycopg import AsyncConnection, Connection, sql
 
 Row = TypeVar("Row")
 
@@ -51,6 +51,9 @@ class Table(Generic[Row]):
         self._select = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%b)").format(
             sql.SQL(", ").join(identifiers), sql.Identifier(name), sql.Identifier(key)
         )
+        self._select_live = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%b)").format(
+            sql.SQL(", ").join(identifiers), sql.Identifier(schema, name), sql.Identifier(key)
+        )
         self._upsert = sql.SQL(
             "INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}) "
             "ON CONFLICT ({key}) DO UPDATE SET {changes}"
@@ -73,6 +76,12 @@ class Table(Generic[Row]):
         cursor = connection.cursor(binary=True)
         cursor.execute(self._select, [list(keys)], prepare=True)
         found = (self.row(*values) for values in cursor.fetchall())
+        return {self.key_of(row): row for row in found}
+
+    async def fetch(self, connection: AsyncConnection[Any], keys: Sequence[Any]) -> dict[Any, Row]:
+        """Return the live rows that exist under these keys, for readers."""
+        cursor = await connection.execute(self._select_live, [list(keys)])
+        found = [self.row(*values) for values in await cursor.fetchall()]
         return {self.key_of(row): row for row in found}
 
     def store(self, connection: Connection[Any], rows: Iterable[Row]) -> None:

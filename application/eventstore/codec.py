@@ -179,19 +179,26 @@ class SnapshotCodec:
         return f"snapshot.{aggregate.KIND}", state
 
     def decode(self, cls: type[A], stream: UUID, version: int, state: bytes) -> A | None:
-        """Return the aggregate, or None for a snapshot of other code than this."""
-        stored = orjson.loads(state)
-        if stored["v"] != cls.state_version:
+        """Return the aggregate, or None for a snapshot of other code or one that cannot be read."""
+        try:
+            stored = orjson.loads(state)
+            if stored["v"] != cls.state_version:
+                return None
+            attributes = self._adapter(cls).validate_python(stored["data"])
+        except (ValueError, KeyError, TypeError):
             return None
+        aggregate = cls(stream)
+        aggregate.__dict__.update(attributes)
+        aggregate.version = version
+        return aggregate
+
+    def _adapter(self, cls: type[Aggregate]) -> TypeAdapter[dict[str, Any]]:
         adapter = self._adapters.get(cls)
         if adapter is None:
             hints = get_type_hints(cls)
             shape = {name: hints[name] for name in cls.__annotations__}
             adapter = self._adapters[cls] = TypeAdapter(_typed_dict("State", shape))
-        aggregate = cls(stream)
-        aggregate.__dict__.update(adapter.validate_python(stored["data"]))
-        aggregate.version = version
-        return aggregate
+        return adapter
 
 
 def _sorted(value: Any) -> Any:

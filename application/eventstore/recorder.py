@@ -14,6 +14,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
+from application.eventstore.subject_keys import SubjectKeys
 from application.eventstore.writer import Appended, GroupWriter
 
 
@@ -21,28 +22,38 @@ class GroupCommitRecorder(PostgresApplicationRecorder):
     """A drop-in for the library's recorder whose writers share commits.
 
     The schema belongs to the migrations, so nothing is ever created here. ``close()`` it.
+    ``keys`` are those of the mapper; events with personal fields need them.
     """
 
-    def __init__(self, datastore: PostgresDatastore, conninfo: str) -> None:
+    def __init__(
+        self, datastore: PostgresDatastore, conninfo: str, keys: SubjectKeys | None = None
+    ) -> None:
         datastore.schema = "log"
         super().__init__(datastore, events_table_name="stored_events")
         self.channel_name = "redress_events"
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="event writer", daemon=True)
         self._thread.start()
-        self._writer = GroupWriter(conninfo)
+        self._writer = GroupWriter(conninfo, keys)
 
     def create_table(self) -> None:
         """Do nothing: ``migrations/`` owns the schema."""
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        subjects: frozenset[UUID] = frozenset(),
+        **_: Any,
+    ) -> Sequence[int] | None:
         """Store the events of one save, all or none, and return their positions.
 
+        ``subjects`` are the data subjects under whose keys they are sealed.
         Raises the library's IntegrityError on a conflict, OperationalError otherwise.
         """
         if not stored_events:
             return []
-        appended = self._call(stored_events).result()
+        appended = self._call(stored_events, subjects).result()
         return list(range(appended.first, appended.last + 1))
 
     def close(self) -> None:
@@ -52,8 +63,10 @@ class GroupCommitRecorder(PostgresApplicationRecorder):
         self._thread.join()
         self._loop.close()
 
-    def _call(self, events: Sequence[StoredEvent]) -> "Future[Appended]":
+    def _call(self, events: Sequence[StoredEvent], subjects: frozenset[UUID]) -> "Future[Appended]":
         for event in events:
             if not isinstance(event.originator_id, UUID):
                 raise TypeError("streams are named by UUIDs")
-        return asyncio.run_coroutine_threadsafe(self._writer.append(events), self._loop)
+        return asyncio.run_coroutine_threadsafe(
+            self._writer.append(events, subjects=subjects), self._loop
+        )

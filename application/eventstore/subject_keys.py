@@ -144,7 +144,12 @@ class SubjectKeys:
     def saved(self, keys: Iterable[DataKey]) -> None:
         """Note that these keys are stored."""
         for key in keys:
-            self._unsaved.pop(key.subject, None)
+            if self._unsaved.get(key.subject) is key:
+                del self._unsaved[key.subject]
+
+    def is_current(self, key: DataKey) -> bool:
+        """Say whether the key is still the one to seal under, hence was not forgotten."""
+        return self._current.get(key.subject) is key
 
     def forget(self, subjects: Iterable[UUID]) -> None:
         """Drop what is known of these subjects, so that it is looked up anew."""

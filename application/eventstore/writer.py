@@ -6,12 +6,11 @@ docs/decisions/0003-event-store.md for what a caller may conclude from each erro
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -26,6 +25,8 @@ from application.eventstore.errors import (
     VersionConflictError,
 )
 from application.eventstore.subject_keys import DataKey, SubjectKeys
+
+T = TypeVar("T")
 
 BATCH_COMMANDS: Final = 256
 BATCH_EVENTS: Final = 2048
@@ -73,6 +74,7 @@ class _Entry:
     events: Sequence[StoredEvent]
     idempotency: Idempotency | None
     subjects: frozenset[UUID]
+    new_keys: list[DataKey]  # under which it is sealed and which were not stored yet then
     deadline: float
     done: "asyncio.Future[Appended]" = field(init=False)
 
@@ -122,9 +124,10 @@ class GroupWriter:
         versions = {(e.originator_id, e.originator_version) for e in events}
         if len(versions) < len(events):
             raise VersionConflictError("one command records the same version twice")
-        if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._run(), name="event writer")
-        entry = _Entry(events, idempotency, subjects, monotonic() + self._deadline_seconds)
+        self._keep_running()
+        new_keys = self._keys.unsaved(subjects) if self._keys is not None else []
+        deadline = monotonic() + self._deadline_seconds
+        entry = _Entry(events, idempotency, subjects, new_keys, deadline)
         entry.done = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait(entry)
@@ -134,6 +137,7 @@ class GroupWriter:
                     await self._queue.put(entry)
             except TimeoutError:
                 raise NotStoredError("the event store is too busy; try again later") from None
+            self._keep_running()  # the writer may have died or ended while this waited
         return await entry.done
 
     async def close(self) -> None:
@@ -143,6 +147,13 @@ class GroupWriter:
             await self._queue.put(None)
             await asyncio.wait({self._running})
         await self._disconnect()
+
+    def _keep_running(self) -> None:
+        if self._running is None or self._running.done():
+            if self._closed:
+                self._abandon([])
+            else:
+                self._running = asyncio.create_task(self._run(), name="event writer")
 
     async def _run(self) -> None:
         batch: list[_Entry] = []
@@ -157,6 +168,8 @@ class GroupWriter:
             self._abandon(batch)
 
     def _abandon(self, batch: list[_Entry]) -> None:
+        if batch and self._connection is not None:
+            self._drop(self._connection)  # its state is anybody's guess
         for entry in batch:
             entry.fail(OutcomeUnknownError("the event writer stopped while storing"))
         waiting, self._held_over = self._held_over, []
@@ -205,11 +218,12 @@ class GroupWriter:
             for entry in batch:
                 entry.fail(NotStoredError("the database cannot be reached"))
             return
-        subjects = {subject for entry in batch for subject in entry.subjects}
-        new_keys = self._keys.unsaved(subjects) if self._keys is not None else []
+        batch, new_keys = self._with_keys(batch)
+        if not batch:
+            return
         began = monotonic()
         try:
-            row = await self._ask(connection, batch, new_keys)
+            row = await self._within_deadline(_ask(connection, batch, new_keys))
         except psycopg.Error as error:
             await self._failed(batch, connection, error)
             return
@@ -224,20 +238,27 @@ class GroupWriter:
         if self._on_batch is not None:
             self._on_batch(len(batch), monotonic() - began)
 
-    async def _ask(
-        self, connection: psycopg.AsyncConnection[Any], batch: list[_Entry], new_keys: list[DataKey]
-    ) -> tuple[Any, ...]:
-        """Run one append; leave a database that does not answer to itself after the deadline."""
-        statement, parameters = _statement(batch, new_keys)
+    def _with_keys(self, batch: list[_Entry]) -> tuple[list[_Entry], list[DataKey]]:
+        """Return the commands that can be stored, and the keys that must be stored with them.
 
-        async def run() -> tuple[Any, ...]:
-            cursor = connection.cursor(row_factory=tuple_row, binary=True)
-            await cursor.execute(statement, parameters, prepare=True)
-            row = await cursor.fetchone()
-            assert row is not None
-            return row
+        A key can be forgotten between sealing and storing: it lost a race, or its command was
+        cancelled. What is sealed under it could never be opened again.
+        """
+        if self._keys is None:
+            return batch, []
+        storable = []
+        for entry in batch:
+            if all(map(self._keys.is_current, entry.new_keys)):
+                storable.append(entry)
+            else:
+                entry.fail(SubjectKeyRacedError("the key of a data subject was given up"))
+        return storable, self._keys.unsaved(
+            {key.subject for entry in storable for key in entry.new_keys}
+        )
 
-        running = asyncio.ensure_future(run())
+    async def _within_deadline(self, work: Coroutine[Any, Any, T]) -> T:
+        """Leave a database that does not answer to itself after the deadline."""
+        running = asyncio.ensure_future(work)
         try:
             done, _ = await asyncio.wait({running}, timeout=self._deadline_seconds)
         except asyncio.CancelledError:
@@ -269,9 +290,9 @@ class GroupWriter:
     ) -> None:
         keys = [entry.idempotency.key for entry in entries if entry.idempotency is not None]
         try:
-            cursor = await connection.execute(_SELECT_REPEATED, [keys])
-            rows = {row[0]: row[1:] for row in await cursor.fetchall()}
-        except psycopg.Error:
+            rows = await self._within_deadline(_find_repeated(connection, keys))
+        except (psycopg.Error, TimeoutError):
+            self._drop(connection)
             rows = {}
         for entry in entries:
             assert entry.idempotency is not None
@@ -329,6 +350,25 @@ class GroupWriter:
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
+
+
+async def _ask(
+    connection: psycopg.AsyncConnection[Any], batch: list[_Entry], new_keys: list[DataKey]
+) -> tuple[Any, ...]:
+    """Run one append."""
+    statement, parameters = _statement(batch, new_keys)
+    cursor = connection.cursor(row_factory=tuple_row, binary=True)
+    await cursor.execute(statement, parameters, prepare=True)
+    row = await cursor.fetchone()
+    assert row is not None
+    return row
+
+
+async def _find_repeated(
+    connection: psycopg.AsyncConnection[Any], keys: list[UUID]
+) -> dict[UUID, tuple[Any, ...]]:
+    cursor = await connection.execute(_SELECT_REPEATED, [keys])
+    return {row[0]: row[1:] for row in await cursor.fetchall()}
 
 
 def _statement(batch: list[_Entry], new_keys: list[DataKey]) -> tuple[LiteralString, list[Any]]:

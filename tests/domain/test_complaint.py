@@ -169,17 +169,13 @@ def test_a_case_can_be_assigned_again(scenario: Any) -> None:
 def test_the_person_complained_about_is_never_the_handler(
     scenario: Any, before: tuple[Step, ...]
 ) -> None:
-    scenario(Complaint).given(*before).when(lambda c, meta: c.assign("north", ACCUSED, meta)).refused(
-        ConflictOfInterestError(ACCUSED)
-    )
+    scenario(Complaint).given(*before).when(
+        lambda c, meta: c.assign("north", ACCUSED, meta)
+    ).refused(ConflictOfInterestError(ACCUSED))
 
 
-@pytest.mark.parametrize(
-    "before", [(receive,), (receive, register), (receive, register, assign)]
-)
-def test_the_person_complained_about_never_answers(
-    scenario: Any, before: tuple[Step, ...]
-) -> None:
+@pytest.mark.parametrize("before", [(receive,), (receive, register), (receive, register, assign)])
+def test_the_person_complained_about_never_answers(scenario: Any, before: tuple[Step, ...]) -> None:
     scenario(Complaint).given(*before).when(answer, actor=ACCUSED).refused(
         ConflictOfInterestError(ACCUSED)
     )

@@ -152,9 +152,7 @@ class Proxy:
                 return reply
 
 
-Proxied = Callable[
-    [str, Callable[[int], str]], AbstractAsyncContextManager[tuple[str, Proxy]]
-]
+Proxied = Callable[[str, Callable[[int], str]], AbstractAsyncContextManager[tuple[str, Proxy]]]
 
 
 @pytest.fixture
@@ -170,7 +168,7 @@ def proxied() -> Proxied:
         parts.pop("requirepeer", None)
         name = f".s.PGSQL.{parts['port']}"
         proxy = Proxy(str(Path(str(parts["host"]), name)), plan)
-        with tempfile.TemporaryDirectory(prefix="proxy-", dir="/tmp") as folder:  # noqa: S108
+        with tempfile.TemporaryDirectory(prefix="proxy-", dir="/tmp") as folder:
             listening = await asyncio.start_unix_server(proxy.serve, Path(folder, name))
             try:
                 yield make_conninfo("", **{**parts, "host": folder}), proxy

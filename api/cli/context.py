@@ -1,0 +1,75 @@
+"""What commands of the command line share: settings, the database, errors in one line."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NoReturn, TypeVar
+
+import typer
+
+from api.bootstrap import open_dispatcher
+from api.database import Database, DatabaseUnusableError, open_database
+from api.logs import configure_logging
+from api.settings import Settings, SettingsError
+from application.dispatch import Call, Dispatcher
+from application.permissions import Caller
+from domain.metadata import Source, SourceKind
+from domain.roles import PersonId, Role
+
+T = TypeVar("T")
+
+
+def fail(message: str) -> NoReturn:
+    """End with exit code 1 and one line on stderr that says what to do."""
+    typer.echo(f"redress: {' '.join(message.split())}", err=True)
+    raise typer.Exit(1)
+
+
+def settings() -> Settings:
+    """Read the settings, or end with what is wrong with them."""
+    try:
+        return Settings.from_env(os.environ)
+    except SettingsError as error:
+        fail(str(error))
+
+
+@contextmanager
+def database(*, migrate: bool = True, log_level: str | None = None) -> Iterator[Database]:
+    """Open the database, or end with what is wrong with it."""
+    chosen = settings()
+    configure_logging(log_level or chosen.log_level)
+    try:
+        with open_database(chosen, migrate=migrate) as opened:
+            yield opened
+    except DatabaseUnusableError as error:
+        fail(str(error))
+
+
+@asynccontextmanager
+async def open_commands() -> AsyncIterator[Dispatcher]:
+    """Open the command side as the environment says."""
+    chosen = settings()
+    with database(log_level="WARNING") as opened:
+        async with open_dispatcher(
+            opened.conninfo, opened.master, zone=chosen.timezone
+        ) as dispatcher:
+            yield dispatcher
+
+
+def operator_call(role: Role = Role.OPERATOR) -> Call:
+    """Return the circumstances of a command given by whoever may run programs on this machine."""
+    actor = PersonId(f"cli:{os.geteuid()}")
+    return Call(caller=Caller("cli", actor, role), source=Source(SourceKind.CLI))
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine on the fast event loop."""
+    import uvloop  # noqa: PLC0415  only where it is needed
+
+    return uvloop.run(main())
+
+
+def interactive() -> bool:
+    """Say whether a person watches stderr."""
+    return sys.stderr.isatty()

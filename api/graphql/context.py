@@ -1,0 +1,99 @@
+"""What a resolver can reach: the caller, the dispatcher, the read models."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from graphql import GraphQLError
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+from strawberry.dataloader import DataLoader
+from strawberry.fastapi import BaseContext
+from strawberry.types import Info
+
+from api.positions import Positions
+from application.dispatch import Dispatcher
+from application.permissions import Caller, Relation, permitted, relation
+from domain.errors import NotPermittedError
+from projections.tables import Table
+
+UNAUTHENTICATED: Final = "UNAUTHENTICATED"
+FORBIDDEN: Final = "FORBIDDEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What lives as long as the server."""
+
+    dispatcher: Dispatcher
+    read_pool: AsyncConnectionPool[Any]
+    positions: Positions
+
+
+@dataclass
+class Context(BaseContext):
+    """One request."""
+
+    services: Services
+    optional_caller: Caller | None
+    lang: str = "en"
+    idempotency_key: str | None = None
+    after_position: int | None = None
+    _loaders: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls; an error for the client if nobody said who they are."""
+        if self.optional_caller is None:
+            raise GraphQLError(
+                "an API key is needed: send Authorization: Bearer <key>"
+                if self.lang == "en"
+                else "需要API密钥：请发送 Authorization: Bearer <密钥>",
+                extensions={"code": UNAUTHENTICATED},
+            )
+        return self.optional_caller
+
+    def partner_scope(self, operation: str) -> str | None:
+        """Return the partner to whom a read is limited, None for no limit; or refuse."""
+        try:
+            reach = relation(self.caller, operation)
+        except NotPermittedError as error:
+            raise GraphQLError(
+                f"the role {error.role} may not read {operation}"
+                if self.lang == "en"
+                else f"角色{error.role}无权查询{operation}",
+                extensions={"code": FORBIDDEN},
+            ) from None
+        return None if reach is Relation.ANY else self.caller.partner or ""
+
+    def may(self, operation: str) -> bool:
+        """Say whether the caller has a permission at all."""
+        return self.optional_caller is not None and permitted(self.optional_caller, operation)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """Lend a connection that can only read."""
+        async with self.services.read_pool.connection() as connection:
+            yield connection
+
+    def loader(self, table: Table[Any]) -> DataLoader[Any, Any]:
+        """Return this request's loader of rows by key: one query for all that are asked for."""
+        if table.name not in self._loaders:
+
+            async def load(keys: list[Any]) -> list[Any]:
+                async with self.reading() as connection:
+                    rows = await table.fetch(connection, keys)
+                return [rows.get(key) for key in keys]
+
+            self._loaders[table.name] = DataLoader(load_fn=load)
+        return self._loaders[table.name]
+
+    async def changed(self, table: Table[Any], key: UUID, position: int) -> Any:
+        """Return the row that a command changed, once the read models have seen it."""
+        await self.services.positions.wait_for(position)
+        return await self.loader(table).load(key)
+
+
+ApiInfo = Info[Context, None]

@@ -1,0 +1,91 @@
+"""Ratings in the schema."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.commands import copied
+from api.graphql.context import ApiInfo
+from api.graphql.nodes import Connection, Edge, connection_of, global_id
+from projections.paging import Condition, Listing, Order, Window
+from projections.ratings import RATING_TEXTS, RATINGS, RatingRow, RatingTextsRow
+
+
+def _text(name: str, description: str) -> Any:
+    async def resolve(root: "Rating", info: ApiInfo) -> str | None:
+        if not info.context.may("personalData"):
+            return None
+        texts: RatingTextsRow | None = await info.context.loader(RATING_TEXTS).load(
+            root.row.position
+        )
+        return None if texts is None else getattr(texts, name)
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
+@strawberry.type(description="A customer's rating of a delivery or of a complaint's handling.")
+class Rating:
+    """A rating; kind is delivery or handling, subjectId the id of what was rated."""
+
+    row: strawberry.Private[RatingRow]
+    id: strawberry.ID
+    subject_id: strawberry.ID
+    kind: str
+    reference: str | None
+    score: int
+    rated_at: datetime
+    import_source: str | None
+
+    title: str | None = _text("title", "What the customer wrote above it.")
+    comment: str | None = _text("comment", "What the customer wrote.")
+
+
+def rating_type(row: RatingRow) -> Rating:
+    """Return the type of a row."""
+    subject: UUID = row.subject
+    return copied(
+        Rating,
+        row,
+        row=row,
+        id=global_id("Rating", row.position),
+        subject_id=global_id("Shipment" if row.kind == "delivery" else "Complaint", subject),
+    )
+
+
+@strawberry.input(description="Which ratings; conditions are joined by AND.")
+class RatingFilter:
+    """Conditions."""
+
+    import_source: str | None = None
+    kind: str | None = None
+    score: int | None = None
+
+
+@strawberry.type
+class Query:
+    """Questions about ratings."""
+
+    @strawberry.field(description="Ratings in the order in which they were recorded.")
+    async def ratings(
+        self,
+        info: ApiInfo,
+        filter: RatingFilter | None = None,  # noqa: A002  the schema's word
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Rating]:
+        """List."""
+        info.context.partner_scope("ratings")
+        conditions = [
+            Condition(column, "=", value)
+            for column in ("import_source", "kind", "score")
+            if filter is not None and (value := getattr(filter, column)) is not None
+        ]
+        window = Window(first, after, last, before)
+        listing = Listing(RATINGS, conditions, Order("position"), window)
+        async with info.context.reading() as connection:
+            page = await listing.page(connection)
+        return connection_of(Connection[Rating], Edge[Rating], listing, page, rating_type)  # type: ignore[no-any-return]

@@ -1,0 +1,148 @@
+"""The schema: what each sibling module with a ``Query`` or ``Mutation`` brings, merged."""
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import psycopg
+import strawberry
+import structlog
+from graphql import ExecutionResult, GraphQLError
+from strawberry.extensions import MaxTokensLimiter, SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+import api.graphql
+from api.graphql.context import ApiInfo, Context
+from api.graphql.nodes import NODE_LOADERS, Node, as_uuid, split_global_id
+from api.graphql.scalars import SCALARS
+from api.positions import NotYetProjectedError
+from api.refusals import refusal_code, refusal_message, refusal_rule
+from application.eventstore.errors import NotStoredError, OutcomeUnknownError
+from domain.errors import DomainError, InvalidValueError, Rule
+from domain.roles import Role
+
+_MAX_TOKENS: Final = 2000
+_MAX_NODES: Final = 100
+
+_log = structlog.get_logger()
+
+
+@strawberry.type(description="Who is calling.")
+class Viewer:
+    """The caller."""
+
+    actor: str
+    role: Role
+
+
+@strawberry.type
+class Query:
+    """Questions that belong to no area."""
+
+    @strawberry.field(description="Any object by its global id.")
+    async def node(self, info: ApiInfo, id: strawberry.ID) -> Node | None:  # noqa: A002
+        """Find one."""
+        return await _node(info, id)
+
+    @strawberry.field(description="Any objects by their global ids; null where there is none.")
+    async def nodes(self, info: ApiInfo, ids: list[strawberry.ID]) -> list[Node | None]:
+        """Find several."""
+        if len(ids) > _MAX_NODES:
+            raise InvalidValueError("ids", Rule.OUT_OF_RANGE, f"0-{_MAX_NODES}")
+        return [await _node(info, identifier) for identifier in ids]
+
+    @strawberry.field(description="Who is calling; null without a key.")
+    def viewer(self, info: ApiInfo) -> Viewer | None:
+        """Return the caller."""
+        caller = info.context.optional_caller
+        return None if caller is None else Viewer(actor=caller.actor, role=caller.role)
+
+
+async def _node(info: ApiInfo, identifier: str) -> Node | None:
+    kind, _ = split_global_id(identifier, field="id")
+    load = NODE_LOADERS.get(kind)
+    if load is None:
+        return None
+    found: Node | None = await load(info, as_uuid(identifier, field="id"))
+    return found
+
+
+class ReadYourWrites(SchemaExtension):
+    """Wait, before execution, until the read models have seen ``Redress-After``."""
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        """Wait; an error instead of an answer if it takes too long."""
+        context: Context = self.execution_context.context
+        if context.after_position is not None:
+            try:
+                await context.services.positions.wait_for(context.after_position)
+            except NotYetProjectedError as error:
+                self.execution_context.result = ExecutionResult(
+                    data=None, errors=[_told(GraphQLError(str(error), original_error=error))]
+                )
+        yield
+
+
+class Faults(SchemaExtension):
+    """Give every error a code; an unexpected one tells its code and nothing of its inside."""
+
+    async def on_operation(self) -> AsyncIterator[None]:
+        """Replace the errors of the answer."""
+        yield
+        result: Any = self.execution_context.result
+        errors = getattr(result, "errors", None)
+        if errors:
+            lang = self.execution_context.context.lang
+            result.errors = [_told(error, lang) for error in errors]
+
+
+def _told(error: GraphQLError, lang: str = "en") -> GraphQLError:
+    original = error.original_error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    if original is None:  # about the document or by one of our own resolvers
+        return error
+    extensions: dict[str, Any]
+    if isinstance(original, DomainError):
+        extensions = {"code": refusal_code(type(original)), "rule": refusal_rule(original)}
+        if isinstance(original, InvalidValueError):
+            extensions["field"] = original.field
+        message = refusal_message(original, lang)
+    elif isinstance(original, NotYetProjectedError):
+        extensions = {"code": "NOT_YET_PROJECTED", "reached": original.reached}
+        message = str(original)
+    elif isinstance(original, OutcomeUnknownError):
+        extensions = {"code": "OUTCOME_UNKNOWN"}
+        message = "the outcome is unknown; send it again with the same Idempotency-Key"
+    elif isinstance(original, (NotStoredError, psycopg.OperationalError)):
+        extensions = {"code": "UNAVAILABLE"}
+        message = "the database is not available now; nothing was stored, try again later"
+    else:
+        _log.error("fault", error=type(original).__name__, path=error.path, exc_info=original)
+        extensions = {"code": "INTERNAL"}
+        message = "an unexpected fault; it was logged"
+    return GraphQLError(message, error.nodes, path=error.path, extensions=extensions)
+
+
+def _parts(name: str) -> tuple[type, ...]:
+    modules = [
+        importlib.import_module(f"{api.graphql.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(api.graphql.__path__)
+        if found.name != "schema"
+    ]
+    return tuple(vars(module)[name] for module in modules if name in vars(module))
+
+
+schema = strawberry.Schema(
+    query=merge_types("Query", (Query, *_parts("Query"))),
+    mutation=merge_types("Mutation", _parts("Mutation")),
+    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[
+        ReadYourWrites,
+        Faults,
+        lambda: MaxTokensLimiter(max_token_count=_MAX_TOKENS),
+    ],
+)
+"""The whole schema; ``tests/api/schema.graphql`` is its committed text."""

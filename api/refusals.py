@@ -1,0 +1,110 @@
+"""The one table from domain errors to what a caller is told: code, texts, rule."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final
+
+from domain import errors
+from domain.errors import DomainError, InvalidValueError, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalText:
+    """How a refusal reads; fields of the error stand in braces. ``rule`` cites its source."""
+
+    en: str
+    zh: str
+    rule: str | None = None
+
+
+RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    Rule.REQUIRED: ("must not be empty", "不能为空"),
+    Rule.TOO_LONG: ("must have at most {limit} characters", "不能超过{limit}个字符"),
+    Rule.CONTROL_CHARACTERS: ("must not contain control characters", "不能包含控制字符"),
+    Rule.NOT_AN_INSTANT: ("must be an RFC 3339 instant", "必须是RFC 3339时间"),
+    Rule.NO_TIME_ZONE: ("must carry a time zone", "必须带有时区"),
+    Rule.IN_THE_FUTURE: ("must not lie in the future", "不能晚于当前时间"),
+    Rule.NOT_IN_LIST: ("must be one of {limit}", "必须是以下之一：{limit}"),
+    Rule.WAYBILL_FORMAT: (
+        "must be a waybill number: 6 to 40 letters, digits and dashes",
+        "必须是运单号：6至40位字母、数字或连字符",
+    ),
+    Rule.CODE_FORMAT: (
+        "must be a short code of letters, digits, dots and dashes",
+        "必须是由字母、数字、点和连字符组成的简短代码",
+    ),
+    Rule.NOT_A_NUMBER: ("must be a number", "必须是数字"),
+    Rule.OUT_OF_RANGE: ("must be in the range {limit}", "必须在范围{limit}内"),
+    Rule.CURRENCY_FORMAT: ("must be an ISO 4217 currency code", "必须是ISO 4217货币代码"),
+    Rule.NOT_AN_ID: ("must be an id of this API", "必须是本接口的标识符"),
+    Rule.BEFORE: ("must not lie before {limit}", "不能早于{limit}"),
+    Rule.EXACTLY_ONE: ("give exactly one of them", "必须且只能给出其中一个"),
+    Rule.NOT_TEXT: ("must be text", "必须是文本"),
+    Rule.NOT_A_CURSOR: ("must be a cursor of this connection", "必须是本列表的游标"),
+    Rule.UNKNOWN_KEY: ("is not a known key", "不是已知的键"),
+}
+
+REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
+    errors.InvalidValueError: RefusalText("{field} {text}", "{field}{text}"),
+    errors.WrongStateError: RefusalText(
+        "{command} is not possible in state {state}",
+        "当前状态（{state}）下不能执行{command}",
+        "domain.md 2, life cycle",
+    ),
+    errors.NotFoundError: RefusalText("no {kind} under {reference}", "找不到{kind}：{reference}"),
+    errors.NotPermittedError: RefusalText(
+        "the role {role} may not {operation}",
+        "角色{role}无权执行{operation}",
+        "permission table",
+    ),
+    errors.ConflictOfInterestError: RefusalText(
+        "{person} is complained about and never handles the case",
+        "{person}为被投诉人，不得处理本案",
+        "domain.md 2, conflict of interest",
+    ),
+    errors.AlreadyRatedError: RefusalText(
+        "the handling was rated already", "该处理已评价过", "domain.md 2, once per closing"
+    ),
+    errors.AlreadyDeliveredError: RefusalText(
+        "{waybill} was delivered at {delivered_at} already",
+        "运单{waybill}已于{delivered_at}送达",
+        "domain.md 1",
+    ),
+    errors.NotDeliverableError: RefusalText(
+        "nothing is known about this shipment yet", "尚无该运单的信息", "domain.md 1"
+    ),
+    errors.IdempotencyKeyReusedError: RefusalText(
+        "the Idempotency-Key came before with another request",
+        "该Idempotency-Key已用于其他请求",
+        "api.md 2",
+    ),
+    errors.StillRunningError: RefusalText(
+        "the first request with this Idempotency-Key is still running",
+        "使用该Idempotency-Key的首个请求仍在处理中",
+        "api.md 2",
+    ),
+    errors.ConcurrentChangeError: RefusalText(
+        "others are changing this {kind}; try again", "该{kind}正在被他人修改，请重试"
+    ),
+}
+
+
+def refusal_code(error: type[DomainError]) -> str:
+    """Return the stable code of a refusal, such as ``WRONG_STATE``."""
+    name = error.__name__.removesuffix("Error")
+    return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(name)).upper()
+
+
+def refusal_message(error: DomainError, lang: str) -> str:
+    """Return the message of a refusal in ``en`` or ``zh``."""
+    text = REFUSALS[type(error)]
+    values = {field.name: str(getattr(error, field.name)) for field in fields(error)}
+    if isinstance(error, InvalidValueError):
+        en, zh = RULE_TEXTS[error.rule]
+        values["text"] = (zh if lang == "zh" else en).format_map(values)
+    return (text.zh if lang == "zh" else text.en).format_map(values)
+
+
+def refusal_rule(error: DomainError) -> str | None:
+    """Return the rule that a refusal follows."""
+    return error.rule if isinstance(error, InvalidValueError) else REFUSALS[type(error)].rule

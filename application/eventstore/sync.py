@@ -1,0 +1,64 @@
+"""The library's ``Application`` over our log: synchronous, for the command line and for tests.
+
+with closing(SyncApplication(datastore, conninfo, keys)) as application:
+    application.save(shipment)
+    application.repository.get(shipment.id)
+"""
+
+from threading import Lock
+from uuid import UUID
+
+from eventsourcing.application import Application, ProcessingEvent
+from eventsourcing.persistence import ApplicationRecorder, Mapper, Recording
+from eventsourcing.postgres import PostgresDatastore
+from psycopg.rows import tuple_row
+
+from application.eventstore.codec import EventMapper, subjects_of
+from application.eventstore.recorder import GroupCommitRecorder
+from application.eventstore.subject_keys import SELECT_CURRENT, SubjectKeys
+
+
+class SyncApplication(Application[UUID]):
+    """Saves and loads aggregates without an event loop; no idempotency, no snapshots.
+
+    ``conninfo`` is for writing, ``datastore`` for reading; both act as ``redress_writer``.
+    """
+
+    env = {"PERSISTENCE_MODULE": "eventsourcing.popo"}  # noqa: RUF012  the recorder below counts
+
+    def __init__(self, datastore: PostgresDatastore, conninfo: str, keys: SubjectKeys) -> None:
+        self._datastore = datastore
+        self._conninfo = conninfo
+        self._keys = keys
+        self._saving = Lock()  # sealing and storing belong together
+        super().__init__({**self.env, "IS_SNAPSHOTTING_ENABLED": "n"})
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """Use our envelope and our encryption."""
+        return EventMapper(self._keys)
+
+    def construct_recorder(self) -> ApplicationRecorder:
+        """Use our log."""
+        self._recorder = GroupCommitRecorder(self._datastore, self._conninfo, self._keys)
+        return self._recorder
+
+    def close(self) -> None:
+        """Store what waits and stop."""
+        if not self.closing.is_set():
+            super().close()
+            self._recorder.close()
+
+    def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
+        subjects = {s for event in processing_event.events for s in subjects_of(event)}
+        processing_event.saved_kwargs["subjects"] = frozenset(subjects)
+        with self._saving:
+            self._look_up_keys(self._keys.unknown(subjects))
+            return super()._record(processing_event)
+
+    def _look_up_keys(self, unknown: list[UUID]) -> None:
+        if unknown:
+            with self._datastore.get_connection() as connection:
+                cursor = connection.cursor(row_factory=tuple_row)
+                self._keys.learn(cursor.execute(SELECT_CURRENT, [unknown]).fetchall())
+            for subject in self._keys.unknown(unknown):
+                self._keys.create(subject)
