@@ -21,5 +21,6 @@ def configure_logging(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    # The pool repeats what its users are told anyway.
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    # The pool repeats what its users are told anyway; faults are logged by api/graphql/schema.py.
+    for name in ("psycopg.pool", "strawberry.execution"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, LiteralString, Self, TypeVar
 from uuid import UUID
@@ -36,7 +37,8 @@ from domain.text import checked_text
 A = TypeVar("A", bound=Aggregate)
 
 _CACHED_AGGREGATES: Final = 20_000
-_NUMBERS_AT_ONCE: Final = 100
+_MOST_NUMBERS: Final = 256
+_BURST_SECONDS: Final = 0.25
 REFERENCE_LENGTH: Final = 100
 _NEXT_NUMBERS: LiteralString = """
 SELECT nextval('process.complaint_numbers') FROM generate_series(1, %s)
@@ -61,6 +63,8 @@ class EventStore:
     _aggregates: OrderedDict[UUID, Aggregate] = field(default_factory=OrderedDict)
     _locks: WeakValueDictionary[UUID, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _numbers: list[int] = field(default_factory=list)
+    _numbers_at_once: int = 1
+    _numbered_at: float = float("-inf")
     _numbering: asyncio.Lock = field(default_factory=asyncio.Lock)
     _snapshots: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -115,9 +119,14 @@ class EventStore:
         return self._numbers.pop()
 
     async def _more_numbers(self) -> list[int]:
+        """Fetch as many as a burst is likely to need, so that a quiet day leaves no gaps."""
+        now, last = monotonic(), self._numbered_at
+        self._numbered_at = now
+        burst = now - last < _BURST_SECONDS
+        self._numbers_at_once = min(self._numbers_at_once * 2, _MOST_NUMBERS) if burst else 1
         try:
             async with self.pool.connection() as connection:
-                cursor = await connection.execute(_NEXT_NUMBERS, [_NUMBERS_AT_ONCE])
+                cursor = await connection.execute(_NEXT_NUMBERS, [self._numbers_at_once])
                 return [row[0] for row in await cursor.fetchall()][::-1]
         except DatabaseError as error:
             raise NotStoredError("the database cannot be reached") from error

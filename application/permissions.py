@@ -57,8 +57,7 @@ PERMISSIONS: Final[Mapping[str, Mapping[Role, Relation]]] = {
     "assignComplaint": _any(*_DESK),
     "answerComplaint": _any(*_DESK, Role.INVESTIGATOR),
     "closeComplaint": _any(*_DESK),
-    "rateHandling": _any(Role.FRONT_DESK, Role.ACCOUNT_AGENT, Role.CUSTOMER)
-    | {Role.PARTNER: Relation.OWN},
+    "rateHandling": _any(Role.FRONT_DESK, Role.ACCOUNT_AGENT) | {Role.PARTNER: Relation.OWN},
     "importComplaint": _any(Role.ADMINISTRATOR, Role.SYSTEM),
     # keys
     "issueApiKey": _any(Role.ADMINISTRATOR, Role.OPERATOR),

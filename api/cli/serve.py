@@ -36,6 +36,8 @@ def serve(
             run(lambda: _serve(chosen, database, demo=demo))
     except DatabaseUnusableError as error:
         fail(str(error))
+    except KeyboardInterrupt:
+        pass  # uvicorn raises Ctrl-C again after everything has stopped in order
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from psycopg.rows import tuple_row
 from application.eventstore.codec import EventMapper, subjects_of
 from application.eventstore.recorder import GroupCommitRecorder
 from application.eventstore.subject_keys import SELECT_CURRENT, SubjectKeys
+from domain.aggregate import DomainEvent
 
 
 class SyncApplication(Application[UUID]):
@@ -49,7 +50,8 @@ class SyncApplication(Application[UUID]):
             self._recorder.close()
 
     def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
-        subjects = {s for event in processing_event.events for s in subjects_of(event)}
+        events = (event for event in processing_event.events if isinstance(event, DomainEvent))
+        subjects = {subject for event in events for subject in subjects_of(event)}
         processing_event.saved_kwargs["subjects"] = frozenset(subjects)
         with self._saving:
             self._look_up_keys(self._keys.unknown(subjects))

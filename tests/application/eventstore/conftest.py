@@ -48,7 +48,7 @@ def rewrite_append(database: str) -> Callable[[dict[str, str]], None]:
             for old, new in changes.items():
                 assert definition.count(old) == 1, f"log.append has no longer: {old}"
                 definition = definition.replace(old, new)
-            connection.execute(sql.SQL(definition))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(definition))
 
     return rewrite
 

@@ -30,7 +30,7 @@ from domain.metadata import Metadata
 from domain.money import Money
 from domain.personal import ERASED, PersonalText, Sealed
 from domain.rating import Score, score
-from domain.shipment import ShipmentFacts
+from domain.shipment import Shipment, ShipmentFacts
 
 for _module in pkgutil.iter_modules(domain.__path__, "domain."):
     import_module(_module.name)
@@ -47,7 +47,7 @@ _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 _whole = st.integers(-(2**63), 2**63 - 1)
 
 
-def _strategy(hint: Any) -> st.SearchStrategy[Any]:
+def _strategy(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911  one line per type
     """Return values of a type of a field; a type that is missing here is one to be added."""
     if hint is Score:
         return st.integers(1, 5).map(score)
@@ -402,8 +402,6 @@ def test_only_events_of_this_system_are_encoded() -> None:
 
 
 def test_amounts_come_back_as_money(meta: Metadata) -> None:
-    from domain.shipment import Shipment  # noqa: PLC0415
-
     facts = ShipmentFacts(fee=Money(10**15, "CNY"), accepted_at=meta.occurred_at)
     event = Shipment.FactsRecorded(
         originator_id=UUID(int=1), originator_version=1, meta=meta, facts=facts

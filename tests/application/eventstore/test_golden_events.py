@@ -91,7 +91,7 @@ def line_of(cls: type[DomainEvent]) -> dict[str, Any]:
     return {"topic": cls.TOPIC, "v": cls.class_version, "state": state, "expected": shown(found)}
 
 
-def _example(hint: Any, name: str) -> Any:
+def _example(hint: Any, name: str) -> Any:  # noqa: PLR0911  one line per type
     if hint is Score:
         return 4
     if isinstance(hint, NewType):

@@ -69,7 +69,8 @@ class _WithoutPositions(AggregateRecorder):
         return None
 
     def select_events(self, *args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
-        return self._recorder.select_events(*args, **kwargs)
+        found: Sequence[StoredEvent] = self._recorder.select_events(*args, **kwargs)
+        return found
 
 
 class TestAggregateRecorder(_OnOurLog, library.AggregateRecorderTestCase):

@@ -15,11 +15,11 @@ from eventsourcing.postgres import PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 
 from application.eventstore.codec import EventMapper
+from application.eventstore.errors import MasterKeyError
 from application.eventstore.recorder import GroupCommitRecorder
 from application.eventstore.subject_keys import (
     SELECT_ALL,
     MasterKey,
-    MasterKeyError,
     SubjectKeys,
     Unsealing,
 )
@@ -34,7 +34,7 @@ WAYBILL = Waybill("SF1234567890")
 
 
 class Opens(Protocol):
-    def __call__(self, master: MasterKey | None = None) -> SyncApplication: ...
+    def __call__(self, master_key: MasterKey | None = None) -> SyncApplication: ...
 
 
 def datastore_of(database: str) -> PostgresDatastore:
@@ -52,10 +52,12 @@ def opens(database: str, writer_conninfo: str, master: MasterKey) -> Iterator[Op
     """Open an application, as another process would."""
     with ExitStack() as stack:
 
-        def opened(key: MasterKey | None = None) -> SyncApplication:
+        def opened(master_key: MasterKey | None = None) -> SyncApplication:
             datastore = stack.enter_context(closing(datastore_of(database)))
             return stack.enter_context(
-                closing(SyncApplication(datastore, writer_conninfo, SubjectKeys(key or master)))
+                closing(
+                    SyncApplication(datastore, writer_conninfo, SubjectKeys(master_key or master))
+                )
             )
 
         yield opened

@@ -60,9 +60,8 @@ facts = { template = "{title}|{city}", default = "no text" }
 waybill = "no"
 accused = "accused"
 """
-BLANK = dict.fromkeys(
-    "no at customer class city fee yen insured hub review score title severity accused".split(), ""
-)
+HEADER = "no at customer class city fee yen insured hub review score title severity accused"
+BLANK = dict.fromkeys(HEADER.split(), "")
 GOOD = BLANK | {"no": "WB123456", "at": "2025-03-04 10:00:00"}
 
 

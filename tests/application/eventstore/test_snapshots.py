@@ -1,0 +1,276 @@
+"""A snapshot is a shortcut: what is loaded is what the events say, with it and without it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+
+from api.bootstrap import open_event_store
+from application.desk import EventStore
+from application.dispatch import Call, Dispatcher
+from application.eventstore.codec import subjects_of
+from application.eventstore.reader import SNAPSHOT_EVERY
+from application.eventstore.subject_keys import MasterKey
+from application.permissions import Caller
+from application.shipments import RecordMilestone, RecordShipment
+from domain.aggregate import Aggregate
+from domain.api_key import ApiKey
+from domain.complaint import Category, Channel, Complaint, Severity
+from domain.identifiers import Waybill, shipment_id
+from domain.metadata import Metadata
+from domain.money import Money
+from domain.personal import PersonalText
+from domain.rating import score
+from domain.roles import PersonId, Role
+from domain.shipment import Milestone, MilestoneKind, ServiceClass, Shipment, ShipmentFacts
+
+TEXT: LiteralString = "convert_from(state, 'UTF8')"
+REPLACED: LiteralString = (
+    "UPDATE log.snapshots SET state = convert_to(replace(%s, '%s', '%s'), 'UTF8')"
+)
+ZONE = ZoneInfo("Asia/Shanghai")
+WAYBILL = Waybill("SF1234567890")
+CALLER = Caller("desk-1", PersonId("desk-1"), Role.FRONT_DESK)
+KINDS = list(MilestoneKind)
+
+
+def complaint(meta: Metadata) -> Complaint:
+    customer = uuid4()
+    made = Complaint(uuid4())
+    made.receive(
+        meta,
+        number="C-2026-000001",
+        channel=Channel.SMS,
+        category=Category.DELAY,
+        severity=Severity.MAJOR,
+        urgent=True,
+        customer=customer,
+        complainant=PersonalText(customer, "Li"),
+        subject=PersonalText(customer, "late"),
+        facts=PersonalText(customer, "very late"),
+        accused=PersonId("courier-9"),
+        partner="partner-1",
+    )
+    made.register(meta)
+    for number in range(54):
+        made.assign(f"department {number}", PersonId(f"handler-{number}"), meta)
+    made.answer(PersonalText(customer, "sorry"), meta)
+    made.close(meta)
+    made.rate(score(2), None, meta)
+    return made
+
+
+def shipment(meta: Metadata) -> Shipment:
+    customer = uuid4()
+    made = Shipment(shipment_id(WAYBILL))
+    made.open(WAYBILL, "partner-1", meta)
+    facts = ShipmentFacts(
+        service_class=ServiceClass.INTERNATIONAL,
+        promised_by=meta.occurred_at + timedelta(days=3, microseconds=1),
+        fee=Money(1234, "CNY"),
+        insured=True,
+        customer=customer,
+    )
+    made.record_facts(facts, meta)
+    for number in range(52):
+        at = meta.occurred_at + timedelta(minutes=number, microseconds=number)
+        place = None if number % 3 == 0 else f"hub {number}"
+        step = Milestone(KINDS[number % len(KINDS)], place)
+        made.record_milestone(step, replace(meta, occurred_at=at))
+    made.deliver(PersonalText(customer, "Li"), meta)
+    for number in range(3):
+        made.rate_delivery(f"r-{number}", score(5), meta)
+    return made
+
+
+def api_key(meta: Metadata) -> ApiKey:
+    made = ApiKey(uuid4())
+    made.issue(meta, prefix="p", digest="d", key_role=Role.PARTNER, holder=PersonId("partner-1"))
+    made.revoke(meta)
+    return made
+
+
+def attributes_of(aggregate: Aggregate) -> dict[str, Any]:
+    """Everything that an aggregate is, with the types of it."""
+    return {
+        name: (_types_of(value), value)
+        for name, value in vars(aggregate).items()
+        if name != "pending_events"
+    }
+
+
+def _types_of(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return type(value), {_types_of(entry) for entry in value}
+    if isinstance(value, tuple):
+        return type(value), tuple(_types_of(entry) for entry in value)
+    return datetime if isinstance(value, datetime) else type(value)
+
+
+@asynccontextmanager
+async def opened(database: str, master: MasterKey) -> AsyncIterator[EventStore]:
+    async with asyncio.timeout(60), open_event_store(database, master, zone=ZONE) as store:
+        yield store
+
+
+async def stored(store: EventStore, aggregate: Aggregate) -> None:
+    events = aggregate.collect_events()
+    subjects = frozenset(subject for event in events for subject in subjects_of(event))
+    await store.reader.look_up_keys(set(subjects))
+    encoded = [store.mapper.to_stored_event(event) for event in events]
+    await store.writer.append(encoded, subjects=subjects)
+
+
+def query(database: str, statement: LiteralString) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.mark.parametrize("make", [complaint, shipment, api_key], ids=lambda make: make.__name__)
+def test_a_snapshot_and_its_tail_load_as_the_events_alone_at_every_version(
+    database: str, master: MasterKey, meta: Metadata, make: Any
+) -> None:
+    async def main() -> None:
+        async with opened(database, master) as store:
+            made = make(meta)
+            await stored(store, made)
+            expected = attributes_of(await store.reader.load(type(made), made.id))
+            assert expected == attributes_of(made)
+            rows = query(
+                database,
+                "SELECT originator_version, topic, state FROM log.stored_events"
+                " ORDER BY originator_version",
+            )
+            partial: Any = None
+            for version, topic, state in rows:
+                partial = store.mapper.decode(made.id, version, topic, state).mutate(partial)
+                snapshot = store.reader.encode_snapshot(partial)
+                assert snapshot.version == version
+                await store.reader.keep_snapshot(snapshot)
+                assert attributes_of(await store.reader.load(type(made), made.id)) == expected
+            # Older ones were dropped, and the newest is really used.
+            kept = query(database, "SELECT originator_version FROM log.snapshots")
+            assert kept == [(made.version,)]
+
+    asyncio.run(main())
+
+
+def test_a_snapshot_is_used_where_there_is_one(
+    database: str, master: MasterKey, meta: Metadata
+) -> None:
+    """Or else all the tests here would judge nothing."""
+
+    async def main() -> None:
+        async with opened(database, master) as store:
+            made = shipment(meta)
+            await stored(store, made)
+            made.ratings = {"only in the snapshot"}
+            await store.reader.keep_snapshot(store.reader.encode_snapshot(made))
+            found = await store.reader.load(Shipment, made.id)
+            assert found.ratings == {"only in the snapshot"}
+            found = await store.reader.load(Shipment, made.id, use_snapshot=False)
+            assert found.ratings == {"r-0", "r-1", "r-2"}
+
+    asyncio.run(main())
+
+
+def test_a_snapshot_is_taken_whenever_so_many_events_were_passed(
+    database: str, master: MasterKey
+) -> None:
+    began = datetime(2026, 3, 1, tzinfo=UTC)
+
+    async def main() -> None:
+        async with opened(database, master) as store:
+            dispatcher = Dispatcher(store, lambda: began + timedelta(days=1))
+            seen = []
+            for number in range(2 * SNAPSHOT_EVERY + 3):
+                command = RecordMilestone(
+                    waybill=WAYBILL,
+                    milestone=Milestone(MilestoneKind.HUB_SCAN, f"hub {number}"),
+                    occurred_at=began + timedelta(minutes=number),
+                )
+                if number == 0:
+                    await dispatcher.execute(
+                        RecordShipment(waybill=WAYBILL, facts=ShipmentFacts()), Call(caller=CALLER)
+                    )
+                await dispatcher.execute(command, Call(caller=CALLER))
+                if store._snapshots:
+                    await asyncio.wait(store._snapshots)
+                    seen += query(database, "SELECT originator_version FROM log.snapshots")
+            assert seen == [(SNAPSHOT_EVERY,), (2 * SNAPSHOT_EVERY,)]
+            stream = shipment_id(WAYBILL)
+            with_it = await store.reader.load(Shipment, stream)
+            without = await store.reader.load(Shipment, stream, use_snapshot=False)
+            assert attributes_of(with_it) == attributes_of(without)
+            cached = store.take(stream)
+            assert cached is not None
+            assert attributes_of(cached) == attributes_of(without)
+            assert with_it.version == 2 * SNAPSHOT_EVERY + 5
+            assert len(with_it.milestones) == 2 * SNAPSHOT_EVERY + 3
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM log.snapshots",
+        "UPDATE log.snapshots SET state = ''",
+        "UPDATE log.snapshots SET state = 'no json'",
+        "UPDATE log.snapshots SET state = '{}'",
+        "UPDATE log.snapshots SET state = '[]'",
+        "UPDATE log.snapshots SET state = '{\"v\":1}'",
+        'UPDATE log.snapshots SET state = \'{"v":1,"data":{}}\'',
+        'UPDATE log.snapshots SET state = \'{"v":1,"data":{"waybill":7}}\'',
+        REPLACED % (TEXT, '"milestones"', '"stations"'),
+        # As other code would have written it, with other attributes under another version.
+        REPLACED % ("replace(" + TEXT + ", '\"v\":1', '\"v\":0')", "r-0", "r-9"),
+        REPLACED % ("replace(" + TEXT + ", '\"v\":1', '\"v\":2')", "r-0", "r-9"),
+    ],
+)
+def test_a_missing_foreign_or_unreadable_snapshot_never_changes_what_is_loaded(
+    database: str, master: MasterKey, meta: Metadata, damage: LiteralString
+) -> None:
+    async def main() -> None:
+        async with opened(database, master) as store:
+            made = shipment(meta)
+            expected = attributes_of(made)
+            await stored(store, made)
+            await store.reader.keep_snapshot(store.reader.encode_snapshot(made))
+            before = query(database, "SELECT state FROM log.snapshots")
+            query(database, damage)
+            assert query(database, "SELECT state FROM log.snapshots") != before
+            assert attributes_of(await store.reader.load(Shipment, made.id)) == expected
+
+    asyncio.run(main())
+
+
+def test_a_snapshot_holds_no_personal_text(
+    database: str, master: MasterKey, meta: Metadata
+) -> None:
+    async def main() -> None:
+        async with opened(database, master) as store:
+            for made in (complaint(meta), shipment(meta), api_key(meta)):
+                snapshot = store.reader.encode_snapshot(made)
+                assert snapshot.topic == f"snapshot.{made.KIND}"
+                for text in (b"very late", b"sorry", b"Li"):
+                    assert text not in snapshot.state
+
+    asyncio.run(main())
+
+
+def test_a_stream_without_events_loads_blank(database: str, master: MasterKey) -> None:
+    async def main() -> None:
+        async with opened(database, master) as store:
+            blank = await store.reader.load(Shipment, UUID(int=1))
+            assert attributes_of(blank) == attributes_of(Shipment(UUID(int=1)))
+
+    asyncio.run(main())
