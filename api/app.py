@@ -16,6 +16,7 @@ from strawberry.fastapi import GraphQLRouter
 from api import metrics
 from api.bootstrap import as_role, open_event_store, utc_now
 from api.database import Database
+from api.graphiql import add_graphiql
 from api.graphql.context import Context, Services
 from api.graphql.schema import schema
 from api.positions import Positions
@@ -95,6 +96,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app = FastAPI(
         title="Redress", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
+    add_graphiql(app)
     app.include_router(
         JsonRouter(schema, context_getter=_context_getter(state), graphql_ide=None),
         prefix="/graphql",

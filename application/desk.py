@@ -21,7 +21,7 @@ from psycopg import Error as DatabaseError
 from psycopg_pool import AsyncConnectionPool
 from uuid_utils.compat import uuid7
 
-from application.eventstore.codec import EventMapper, subjects_of
+from application.eventstore.codec import EventMapper
 from application.eventstore.errors import NotStoredError, RepeatedError
 from application.eventstore.reader import SNAPSHOT_EVERY, Snapshot, StreamReader
 from application.eventstore.subject_keys import SubjectKeys
@@ -60,8 +60,8 @@ class EventStore:
     keys: SubjectKeys
     zone: ZoneInfo
     reader: StreamReader = field(init=False)
-    _aggregates: OrderedDict[UUID, Aggregate] = field(default_factory=OrderedDict)
-    _locks: WeakValueDictionary[UUID, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    _aggregates: OrderedDict[int, Aggregate] = field(default_factory=OrderedDict)
+    _locks: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _numbers: list[int] = field(default_factory=list)
     _numbers_at_once: int = 1
     _numbered_at: float = float("-inf")
@@ -83,15 +83,15 @@ class EventStore:
 
         It lives as long as somebody holds it or waits for it.
         """
-        return self._locks.setdefault(stream, asyncio.Lock())
+        return self._locks.setdefault(stream.int, asyncio.Lock())
 
     def take(self, stream: UUID) -> Aggregate | None:
         """Take an aggregate out of memory; who fails with it must not put it back."""
-        return self._aggregates.pop(stream, None)
+        return self._aggregates.pop(stream.int, None)
 
     def put_back(self, aggregate: Aggregate) -> None:
         """Keep an aggregate whose events are all stored; take a snapshot when one is due."""
-        self._aggregates[aggregate.id] = aggregate
+        self._aggregates[aggregate.id.int] = aggregate
         if len(self._aggregates) > _CACHED_AGGREGATES:
             self._aggregates.popitem(last=False)
 
@@ -252,11 +252,12 @@ class Desk:
 
     async def commit(self, idempotency: Idempotency | None) -> Appended:
         """Encrypt, encode and store; keep the aggregates in memory only if that succeeded."""
-        subjects = frozenset(s for event in self.events for s in subjects_of(event))
+        mapper = self._store.mapper
+        subjects = frozenset(s for event in self.events for s in mapper.subjects_of(event))
         try:
             if subjects:
                 await self._have_keys(subjects)
-            stored = [self._store.mapper.to_stored_event(event) for event in self.events]
+            stored = [mapper.to_stored_event(event) for event in self.events]
             appended = await self._store.writer.append(
                 stored, idempotency=idempotency, subjects=subjects
             )

@@ -128,7 +128,7 @@ class Dispatcher:
     def __init__(self, store: EventStore, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
-        self._running: set[UUID] = set()
+        self._running: set[int] = set()
 
     async def execute(self, command: Command[R], call: Call) -> Outcome[R]:
         """Carry out a command once, however often it is sent under one idempotency key.
@@ -163,9 +163,9 @@ class Dispatcher:
         reach = relation(call.caller, handler.operation)
         meta = self._metadata(command, call)
         key, request_hash = self._digests(command, call, handler)
-        if key in self._running:
+        if key.int in self._running:
             raise StillRunningError
-        self._running.add(key)
+        self._running.add(key.int)
         try:
             for attempt in range(TRIES):
                 desk = Desk(
@@ -199,7 +199,7 @@ class Dispatcher:
                 await asyncio.sleep(random.uniform(0.001, 0.01) * (attempt + 1))  # noqa: S311
             raise ConcurrentChangeError(desk.root_kind)
         finally:
-            self._running.discard(key)
+            self._running.discard(key.int)
 
     async def _attempt(
         self,
@@ -278,8 +278,7 @@ class Dispatcher:
                     call.caller.principal.encode(),
                     handler.operation.encode(),
                     given.encode("utf-8", "replace"),
-                ),
-                version=5,
+                )
             )
         try:
             request = orjson.dumps(command, option=orjson.OPT_NON_STR_KEYS)

@@ -113,14 +113,14 @@ def event(
         def record(self: A, *args: P.args, **kwargs: P.kwargs) -> None:
             if args:
                 raise TypeError("fields of an event are passed by name")
-            self.pending_events.append(
-                event_class(
-                    originator_id=self.id,
-                    originator_version=self.version + 1,
-                    **kwargs,  # type: ignore[arg-type]
-                )
+            # Not by __init__: that of a frozen dataclass sets field by field. The signature of the
+            # evolve method, equal to the fields, makes sure that nothing is missing.
+            happened = object.__new__(event_class)
+            happened.__dict__.update(
+                kwargs, originator_id=self.id, originator_version=self.version + 1
             )
             evolve(self, *args, **kwargs)
+            self.pending_events.append(happened)
             self.version += 1
 
         record.event_class = event_class  # type: ignore[attr-defined]

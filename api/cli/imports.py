@@ -1,11 +1,9 @@
 """``redress import``: take over a company's own CSV files."""
 
-import asyncio
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import orjson
 import typer
@@ -13,15 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from api.bootstrap import utc_now
-from api.cli.context import open_commands
-from application.imports import run
+from api.cli.context import fail, interactive, open_commands, operator_call, run
 from application.imports.mapping import Mapping, MappingError, read_mapping
 from application.imports.rows import DataFileError
 from application.imports.run import ImportStoppedError, ImportSummary, run_import
-from application.permissions import Caller
-from domain.roles import PersonId, Role
-
-CALLER: Final = Caller(principal="cli", actor=PersonId("import"), role=Role.SYSTEM)
+from application.imports.run import Progress as ImportProgress
+from domain.roles import Role
 
 
 def import_files(
@@ -52,21 +47,17 @@ def import_files(
 
     Running it again imports nothing twice. Rows that are wrong go to DATA.rejected.csv with the
     line and the reason, the rest is imported.
-
-    Example: redress import --mapping docs/import/olist.toml orders.csv.gz
     """
     try:
         parsed = read_mapping(mapping)
         with _progress() as show:
-            summary = asyncio.run(
-                _import(parsed, data, check=check, rejects_dir=rejects_dir, show=show)
+            summary = run(
+                lambda: _import(parsed, data, check=check, rejects_dir=rejects_dir, show=show)
             )
     except (MappingError, DataFileError, ImportStoppedError) as error:
-        typer.echo(f"redress import: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(str(error))
     except KeyboardInterrupt:
-        typer.echo("redress import: interrupted; it is safe to run it again", err=True)
-        raise typer.Exit(1) from None
+        fail("interrupted; what was imported stays, and it is safe to run the import again")
     if as_json:
         typer.echo(orjson.dumps(summary.as_json()).decode())
     else:
@@ -79,18 +70,19 @@ async def _import(
     *,
     check: bool,
     rejects_dir: Path | None,
-    show: Callable[[run.Progress], None],
+    show: Callable[[ImportProgress], None],
 ) -> ImportSummary:
+    caller = operator_call(Role.ADMINISTRATOR).caller
     if check:
         return await run_import(
-            None, mapping, data, caller=CALLER, check=True, on_progress=show, now=utc_now
+            None, mapping, data, caller=caller, check=True, on_progress=show, now=utc_now
         )
     async with open_commands() as dispatcher:
         return await run_import(
             dispatcher,
             mapping,
             data,
-            caller=CALLER,
+            caller=caller,
             on_progress=show,
             rejects_dir=rejects_dir,
             now=utc_now,
@@ -98,9 +90,9 @@ async def _import(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[run.Progress], None]]:
+def _progress() -> Iterator[Callable[[ImportProgress], None]]:
     """Show a bar on standard error, if that is a terminal."""
-    if not sys.stderr.isatty():
+    if not interactive():
         yield lambda _: None
         return
     bar = Progress(

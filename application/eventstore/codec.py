@@ -92,7 +92,7 @@ class EventMapper(Mapper[UUID]):
         for name in codec.personal:
             text = data.get(name)
             if isinstance(text, PersonalText):
-                data[name] = self._keys.seal(text, stream, version, name)
+                data[name] = self._keys.seal_stored(text, stream, version, name)
         state = orjson.dumps(
             {"v": codec.version, "meta": _meta(domain_event.meta), "data": data},
             option=_ORJSON_OPTIONS,
@@ -132,16 +132,17 @@ class EventMapper(Mapper[UUID]):
         )
         return event
 
+    def subjects_of(self, event: DomainEvent) -> set[UUID]:
+        """Return the data subjects whose keys the encoding of this event needs."""
+        values = event.__dict__
+        texts = (values[name] for name in self._codec(type(event)).personal)
+        return {text.subject for text in texts if isinstance(text, PersonalText)}
+
     def _codec(self, cls: type[DomainEvent]) -> _EventCodec:
         codec = self._by_class.get(cls)
         if codec is None:
             codec = self._by_class[cls] = _EventCodec(cls)
         return codec
-
-
-def subjects_of(event: DomainEvent) -> set[UUID]:
-    """Return the data subjects whose keys the encoding of this event needs."""
-    return {v.subject for v in event.__dict__.values() if isinstance(v, PersonalText)}
 
 
 def _meta(meta: Metadata) -> dict[str, Any]:

@@ -7,6 +7,7 @@ database, so a copy of the database alone reveals nobody.
 
 import os
 from base64 import b64decode, b64encode
+from binascii import b2a_base64
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ class SubjectKeys:
             if wrapped is None:
                 self.create(subject, version + 1)
             else:
+                self._unsaved.pop(subject, None)  # one of ours lost the race against this one
                 self._keep(self._unwrapped(subject, version, master, wrapped))
 
     def create(self, subject: UUID, version: int = 1) -> None:
@@ -159,14 +161,23 @@ class SubjectKeys:
 
     def seal(self, text: PersonalText, stream: UUID, version: int, field: str) -> Sealed:
         """Encrypt one field of one event; ``KeyError`` if the subject's key was not looked up."""
+        return Sealed(**self.seal_stored(text, stream, version, field))
+
+    def seal_stored(
+        self, text: PersonalText, stream: UUID, version: int, field: str
+    ) -> dict[str, Any]:
+        """Encrypt like ``seal``, in the shape in which it is stored."""
         key = self._current[text.subject]
         nonce = os.urandom(_NONCE_BYTES)
         ciphertext = key.aead.encrypt(
             nonce, text.reveal().encode(), _field_context(stream, version, field)
         )
-        return Sealed(
-            text.subject, key.version, b64encode(nonce).decode(), b64encode(ciphertext).decode()
-        )
+        return {
+            "subject": text.subject,
+            "key": key.version,
+            "nonce": b2a_base64(nonce, newline=False).decode(),
+            "ciphertext": b2a_base64(ciphertext, newline=False).decode(),
+        }
 
     def _unwrapped(self, subject: UUID, version: int, master: str, wrapped: bytes) -> DataKey:
         if master != self.master.id:

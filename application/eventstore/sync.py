@@ -1,9 +1,4 @@
-"""The library's ``Application`` over our log: synchronous, for the command line and for tests.
-
-with closing(SyncApplication(datastore, conninfo, keys)) as application:
-    application.save(shipment)
-    application.repository.get(shipment.id)
-"""
+"""The library's ``Application`` over our log: synchronous, for the command line and for tests."""
 
 from threading import Lock
 from uuid import UUID
@@ -13,30 +8,29 @@ from eventsourcing.persistence import ApplicationRecorder, Mapper, Recording
 from eventsourcing.postgres import PostgresDatastore
 from psycopg.rows import tuple_row
 
-from application.eventstore.codec import EventMapper, subjects_of
+from application.eventstore.codec import EventMapper
 from application.eventstore.recorder import GroupCommitRecorder
 from application.eventstore.subject_keys import SELECT_CURRENT, SubjectKeys
 from domain.aggregate import DomainEvent
 
 
 class SyncApplication(Application[UUID]):
-    """Saves and loads aggregates without an event loop; no idempotency, no snapshots.
+    """``save(aggregate)``, ``repository.get(id)``; no idempotency, no snapshots; ``close()`` it.
 
     ``conninfo`` is for writing, ``datastore`` for reading; both act as ``redress_writer``.
     """
 
-    env = {"PERSISTENCE_MODULE": "eventsourcing.popo"}  # noqa: RUF012  the recorder below counts
-
     def __init__(self, datastore: PostgresDatastore, conninfo: str, keys: SubjectKeys) -> None:
-        self._datastore = datastore
-        self._conninfo = conninfo
-        self._keys = keys
+        self._datastore, self._conninfo, self._keys = datastore, conninfo, keys
         self._saving = Lock()  # sealing and storing belong together
-        super().__init__({**self.env, "IS_SNAPSHOTTING_ENABLED": "n"})
+        # The environment chooses nothing: mapper and recorder are those below.
+        env = {"PERSISTENCE_MODULE": "eventsourcing.popo", "IS_SNAPSHOTTING_ENABLED": "n"}
+        super().__init__(env)
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Use our envelope and our encryption."""
-        return EventMapper(self._keys)
+        self._events = EventMapper(self._keys)
+        return self._events
 
     def construct_recorder(self) -> ApplicationRecorder:
         """Use our log."""
@@ -51,7 +45,7 @@ class SyncApplication(Application[UUID]):
 
     def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
         events = (event for event in processing_event.events if isinstance(event, DomainEvent))
-        subjects = {subject for event in events for subject in subjects_of(event)}
+        subjects = {s for event in events for s in self._events.subjects_of(event)}
         processing_event.saved_kwargs["subjects"] = frozenset(subjects)
         with self._saving:
             self._look_up_keys(self._keys.unknown(subjects))

@@ -38,13 +38,13 @@ _KEY_RACE: Final = "RD001"
 _APPEND: LiteralString = """
 SELECT * FROM log.append(
     %b::uuid[], %b::bytea[], %b::bytea[], %b::int4[],
-    %b::int4[], %b::uuid[], %b::int8[], %t::text[], %b::bytea[])
+    %b::int4[], %b::uuid[], %b::int8[], %b::text[], %b::bytea[])
 """
 _APPEND_WITH_KEYS: LiteralString = """
 SELECT a.* FROM keys.keep(%b::uuid[], %b::int4[], %t::text[], %b::bytea[]) AS k,
 LATERAL log.append(
     %b::uuid[], %b::bytea[], %b::bytea[], %b::int4[],
-    %b::int4[], %b::uuid[], %b::int8[], %t::text[], %b::bytea[]) AS a
+    %b::int4[], %b::uuid[], %b::int8[], %b::text[], %b::bytea[]) AS a
 """
 _SELECT_REPEATED: LiteralString = """
 SELECT key, request_hash, result, position FROM process.idempotency WHERE key = ANY(%b)
@@ -75,6 +75,7 @@ class _Entry:
     idempotency: Idempotency | None
     subjects: frozenset[UUID]
     new_keys: list[DataKey]  # under which it is sealed and which were not stored yet then
+    claims: set[int]  # to versions of streams and to an idempotency key
     deadline: float
     done: "asyncio.Future[Appended]" = field(init=False)
 
@@ -121,13 +122,15 @@ class GroupWriter:
         """
         if self._closed:
             raise NotStoredError("the event store is closed")
-        versions = {(e.originator_id, e.originator_version) for e in events}
-        if len(versions) < len(events):
+        claims = {_claim(event) for event in events}
+        if len(claims) < len(events):
             raise VersionConflictError("one command records the same version twice")
+        if idempotency is not None:
+            claims.add(idempotency.key.int)
         self._keep_running()
         new_keys = self._keys.unsaved(subjects) if self._keys is not None else []
         deadline = monotonic() + self._deadline_seconds
-        entry = _Entry(events, idempotency, subjects, new_keys, deadline)
+        entry = _Entry(events, idempotency, subjects, new_keys, claims, deadline)
         entry.done = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait(entry)
@@ -186,7 +189,7 @@ class GroupWriter:
         while len(candidates) < BATCH_COMMANDS and not self._queue.empty():
             self._take_in(self._queue.get_nowait(), candidates)
         batch: list[_Entry] = []
-        claimed: set[Any] = set()
+        claimed: set[int] = set()
         count, now = 0, monotonic()
         for position, entry in enumerate(candidates):
             if entry.deadline < now:
@@ -195,11 +198,8 @@ class GroupWriter:
             if batch and count + len(entry.events) > BATCH_EVENTS:
                 self._held_over.extend(candidates[position:])
                 break
-            claims: set[Any] = {(e.originator_id, e.originator_version) for e in entry.events}
-            if entry.idempotency is not None:
-                claims.add(entry.idempotency.key)
-            if claimed.isdisjoint(claims):
-                claimed |= claims
+            if claimed.isdisjoint(entry.claims):
+                claimed |= entry.claims
                 count += len(entry.events)
                 batch.append(entry)
             else:
@@ -369,6 +369,13 @@ async def _find_repeated(
 ) -> dict[UUID, tuple[Any, ...]]:
     cursor = await connection.execute(_SELECT_REPEATED, [keys])
     return {row[0]: row[1:] for row in await cursor.fetchall()}
+
+
+def _claim(event: StoredEvent) -> int:
+    """Return a version of a stream as one integer: tuples of UUIDs hash five times slower."""
+    stream = event.originator_id
+    assert isinstance(stream, UUID)
+    return stream.int << 64 | event.originator_version
 
 
 def _statement(batch: list[_Entry], new_keys: list[DataKey]) -> tuple[LiteralString, list[Any]]:

@@ -71,37 +71,58 @@ BEGIN
     last_position := coalesce(last_position, 0);
     stamp := greatest(clock_timestamp(), stamp);
 
-    repeated := ARRAY(
-        SELECT c.ordinal::integer
-        FROM unnest(command_keys) WITH ORDINALITY AS c (key, ordinal)
-        JOIN process.idempotency AS i ON i.key = c.key
-    );
-    conflicting := ARRAY(
-        SELECT DISTINCT e.command
-        FROM unnest(event_commands, originator_ids, originator_versions) AS e (command, id, version)
-        JOIN log.stored_events AS s ON s.originator_id = e.id AND s.originator_version = e.version
-        WHERE e.command <> ALL (repeated)
-    );
-
-    INSERT INTO log.stored_events
-        (originator_id, originator_version, topic, state, notification_id, recorded_at)
-    SELECT e.id, e.version, e.topic, e.state,
-        last_position + row_number() OVER (ORDER BY e.ordinal), stamp
-    FROM unnest(event_commands, originator_ids, originator_versions, topics, states)
-        WITH ORDINALITY AS e (command, id, version, topic, state, ordinal)
-    WHERE e.command <> ALL (repeated) AND e.command <> ALL (conflicting);
-    GET DIAGNOSTICS stored = ROW_COUNT;
-
-    INSERT INTO process.idempotency (key, request_hash, result, position, recorded_at)
-    SELECT c.key, c.request_hash, c.result, c.position, stamp
-    FROM (
-        SELECT u.key, u.request_hash, u.result,
-            last_position + sum(u.events) OVER (ORDER BY u.ordinal) AS position
-        FROM unnest(command_keys, request_hashes, results, event_counts)
-            WITH ORDINALITY AS u (key, request_hash, result, events, ordinal)
-        WHERE u.ordinal <> ALL (repeated) AND u.ordinal <> ALL (conflicting)
-    ) AS c
-    WHERE c.key IS NOT NULL;
+    -- Nearly always nothing clashes: store everything, and look closer only if that fails.
+    BEGIN
+        INSERT INTO log.stored_events
+            (originator_id, originator_version, topic, state, notification_id, recorded_at)
+        SELECT e.id, e.version, e.topic, e.state, last_position + e.ordinal, stamp
+        FROM unnest(originator_ids, originator_versions, topics, states)
+            WITH ORDINALITY AS e (id, version, topic, state, ordinal);
+        GET DIAGNOSTICS stored = ROW_COUNT;
+        INSERT INTO process.idempotency (key, request_hash, result, position, recorded_at)
+        SELECT c.key, c.request_hash, c.result, c.position, stamp
+        FROM (
+            SELECT u.key, u.request_hash, u.result,
+                last_position + sum(u.events) OVER (ORDER BY u.ordinal) AS position
+            FROM unnest(command_keys, request_hashes, results, event_counts)
+                WITH ORDINALITY AS u (key, request_hash, result, events, ordinal)
+        ) AS c
+        WHERE c.key IS NOT NULL;
+        repeated := '{}';
+        conflicting := '{}';
+    EXCEPTION WHEN unique_violation THEN
+        repeated := ARRAY(
+            SELECT c.ordinal::integer
+            FROM unnest(command_keys) WITH ORDINALITY AS c (key, ordinal)
+            JOIN process.idempotency AS i ON i.key = c.key
+        );
+        conflicting := ARRAY(
+            SELECT DISTINCT e.command
+            FROM unnest(event_commands, originator_ids, originator_versions)
+                AS e (command, id, version)
+            JOIN log.stored_events AS s
+                ON s.originator_id = e.id AND s.originator_version = e.version
+            WHERE e.command <> ALL (repeated)
+        );
+        INSERT INTO log.stored_events
+            (originator_id, originator_version, topic, state, notification_id, recorded_at)
+        SELECT e.id, e.version, e.topic, e.state,
+            last_position + row_number() OVER (ORDER BY e.ordinal), stamp
+        FROM unnest(event_commands, originator_ids, originator_versions, topics, states)
+            WITH ORDINALITY AS e (command, id, version, topic, state, ordinal)
+        WHERE e.command <> ALL (repeated) AND e.command <> ALL (conflicting);
+        GET DIAGNOSTICS stored = ROW_COUNT;
+        INSERT INTO process.idempotency (key, request_hash, result, position, recorded_at)
+        SELECT c.key, c.request_hash, c.result, c.position, stamp
+        FROM (
+            SELECT u.key, u.request_hash, u.result,
+                last_position + sum(u.events) OVER (ORDER BY u.ordinal) AS position
+            FROM unnest(command_keys, request_hashes, results, event_counts)
+                WITH ORDINALITY AS u (key, request_hash, result, events, ordinal)
+            WHERE u.ordinal <> ALL (repeated) AND u.ordinal <> ALL (conflicting)
+        ) AS c
+        WHERE c.key IS NOT NULL;
+    END;
 
     IF stored > 0 THEN
         PERFORM pg_notify('redress_events', (last_position + stored)::text);

@@ -17,6 +17,7 @@ from application.complaints import (
     RegisterComplaint,
 )
 from application.dispatch import Outcome
+from application.eventstore.subject_keys import MasterKey
 from application.permissions import Caller
 from application.shipments import (
     ImportShipment,
@@ -164,6 +165,22 @@ def test_a_customer_new_to_two_processes_gets_one_key(office: Any) -> None:
 
     assert all(isinstance(answer, Outcome) for answer in answers)
     assert office.rows("SELECT key_version FROM keys.subject_keys") == [(1,)]
+
+
+def test_a_key_that_lost_a_race_does_not_stand_in_the_way_for_ever(
+    office: Any, master: MasterKey
+) -> None:
+    known = ReceiveComplaint(received=replace(RECEIVED, customer_reference="customer-1"))
+    customer = master.pseudonym("customer:shop", "customer-1")
+    office.do(known, SHOP, door=1)
+    row = office.rows("SELECT subject, key_version, master, wrapped FROM keys.subject_keys")
+
+    # Two look-ups at once: the earlier one found no key yet, the later one the stored one.
+    keys = office.stores[0].keys
+    keys.create(customer)
+    keys.learn(row)
+
+    assert isinstance(office.do(known, SHOP, door=0), Outcome)
 
 
 # Numbers

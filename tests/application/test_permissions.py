@@ -80,7 +80,7 @@ EXAMPLES: dict[str, Command[Any]] = {
 
 # Who may do what, written down independently of the code: d desk (front desk, back office, account
 # agent, department head), i investigator, a administrator, o operator, s system, p partner,
-# f front desk and account agent only, c customer. Everybody else may do nothing.
+# f front desk and account agent only. Everybody else may do nothing.
 MAY = {
     "recordShipment": "dasp",
     "recordMilestone": "dasp",
@@ -93,7 +93,7 @@ MAY = {
     "assignComplaint": "d",
     "answerComplaint": "di",
     "closeComplaint": "d",
-    "rateHandling": "fpc",
+    "rateHandling": "fp",
     "importComplaint": "as",
     "issueApiKey": "ao",
     "revokeApiKey": "ao",
@@ -108,7 +108,6 @@ LETTERS = {
     Role.OPERATOR: "o",
     Role.SYSTEM: "s",
     Role.PARTNER: "p",
-    Role.CUSTOMER: "c",
 }
 
 

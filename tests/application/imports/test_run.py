@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,9 +22,12 @@ import orjson
 import psycopg
 import pytest
 import structlog
+import typer
 from psycopg import sql
+from typer.testing import CliRunner
 
 from api.bootstrap import open_dispatcher
+from api.cli import imports
 from api.embedded_postgres import EmbeddedPostgres
 from application.dispatch import Call, Command, Dispatcher, Outcome
 from application.eventstore.errors import NotStoredError
@@ -197,7 +201,7 @@ def test_rows_become_events_at_their_own_times(
         "shipment.delivery_rated",
         "complaint.received",
     }
-    assert events["shipment.facts_recorded"]["facts"]["fee"] == {
+    assert events["shipment.facts_recorded"]["data"]["facts"]["fee"] == {
         "amount_minor": 934,
         "currency": "CNY",
     }
@@ -308,7 +312,7 @@ def test_rows_of_one_waybill_keep_their_order(
     summary = imported(database, master, [write(tmp_path / "a.csv", rows)])
     assert (summary.imported.ratings, summary.unchanged.ratings) == (20, 20)
     rated = [
-        (state["reference"], state["score"])
+        (state["data"]["reference"], state["data"]["score"])
         for _, _, topic, state in facts(database)
         if topic == "shipment.delivery_rated"
     ]
@@ -341,7 +345,7 @@ def test_what_cannot_be_imported_at_all_is_said_before_anything_is(
     other.write_text("no,at\nWB123456,2025-03-04 10:00\n")
     (tmp_path / "sub").mkdir()
     twin = write(tmp_path / "sub" / "good.csv", some_rows(1))
-    for files, options, said in [
+    wrong: list[tuple[list[Path], dict[str, Any], str]] = [
         ([], {}, "no data file"),
         ([good, tmp_path / "none.csv"], {}, "none.csv: No such file"),
         ([good, tmp_path], {}, "Is a directory"),
@@ -351,7 +355,8 @@ def test_what_cannot_be_imported_at_all_is_said_before_anything_is(
         ([good], {"rejects_dir": Path("/proc")}, "no file of rejected rows can be written"),
         ([good, good], {}, "would share one file"),
         ([good, twin], {"rejects_dir": tmp_path}, "would share one file"),
-    ]:
+    ]
+    for files, options, said in wrong:
         with pytest.raises(DataFileError) as error:
             imported(database, master, files, **options)
         assert said in str(error.value)
@@ -444,6 +449,43 @@ def test_a_fault_is_no_refusal(
     assert summary.rejected == 0
 
 
+def test_the_command_line_ends_with_one_json_object(
+    database: str, master: MasterKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        imports, "open_commands", lambda: open_dispatcher(database, master, zone=ZONE)
+    )
+    data = olist_rows(tmp_path / "orders.csv", 5)
+    with data.open("a") as file:
+        file.write("too,few\n")
+    application = typer.Typer()
+    application.command()(imports.import_files)
+
+    def invoke(*arguments: str) -> Any:
+        return CliRunner().invoke(application, ["--mapping", str(OLIST), *arguments])
+
+    looked = invoke("--check", "--json", str(data))
+    assert looked.exit_code == 0
+    assert orjson.loads(looked.stdout)["imported"]["shipments"] == 5
+    assert raw_events(database) == []
+
+    done = invoke("--json", str(data))
+    assert done.exit_code == 0
+    answer = orjson.loads(done.stdout.splitlines()[-1])
+    assert answer["imported"] == {"shipments": 5, "complaints": 2, "ratings": 5}
+    assert answer["rejected"] == 1
+    assert answer["rejects_file"] == f"{data}.rejected.csv"
+
+    told = invoke(str(data))
+    assert "unchanged 5, 2, 5" in told.stdout
+    assert f"{data}:7: row: wrong_columns" in told.stdout
+
+    failed = invoke("--json", str(tmp_path / "none.csv"))
+    assert failed.exit_code == 1
+    assert failed.stdout == ""
+    assert failed.stderr == f"redress: {tmp_path / 'none.csv'}: No such file or directory\n"
+
+
 IMPORT = """
 import asyncio, sys
 from pathlib import Path
@@ -513,11 +555,15 @@ def test_an_import_killed_in_the_middle_ends_as_if_it_had_not_been(
     with another_database(postgres) as disturbed:
         for stored in (400, 1500):
             with in_a_process(disturbed, str(OLIST), str(data)) as process:
-                wait_until(lambda enough=stored: len(raw_events(disturbed)) > enough)
+                wait_until(partial(more_events_than, stored, disturbed))
                 process.kill()
         assert len(raw_events(disturbed)) < len(raw_events(database))
         imported(disturbed, master, [data], read_mapping(OLIST))
         assert facts(disturbed) == facts(database)
+
+
+def more_events_than(count: int, database: str) -> bool:
+    return len(raw_events(database)) > count
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -554,8 +600,8 @@ def test_real_orders_are_imported_completely(database: str, master: MasterKey) -
         topics[topic] += 1
         if topic == "shipment.delivered":
             delivered_at[stream] = state["meta"]["occurred_at"]
-        if topic == "shipment.facts_recorded" and state["facts"]["fee"]:
-            fees[stream] = state["facts"]["fee"]["amount_minor"]
+        if topic == "shipment.facts_recorded" and state["data"]["facts"]["fee"]:
+            fees[stream] = state["data"]["facts"]["fee"]["amount_minor"]
     assert topics["shipment.opened"] == topics["shipment.facts_recorded"] == expected.shipments
     assert topics["shipment.delivery_rated"] == expected.ratings
     assert topics["complaint.received"] == expected.complaints
@@ -568,6 +614,12 @@ def test_real_orders_are_imported_completely(database: str, master: MasterKey) -
     }
 
 
+measurable = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="peak memory is read from /proc"
+)
+
+
+@measurable
 def test_a_check_needs_no_more_memory_for_more_rows(tmp_path: Path, *, full_volume: bool) -> None:
     """Interpreter and modules take about 60 MB; SQLite's cache may fill up to 2 MB."""
     peaks = {}
@@ -581,6 +633,7 @@ def test_a_check_needs_no_more_memory_for_more_rows(tmp_path: Path, *, full_volu
     assert many - few < 8
 
 
+@measurable
 @pytest.mark.acceptance
 def test_an_import_needs_bounded_memory(
     postgres: EmbeddedPostgres, tmp_path: Path, *, full_volume: bool

@@ -1,0 +1,220 @@
+"""A deployment of its own for each test that kills: the real ``redress serve`` and its database."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from api.embedded_postgres import EmbeddedPostgres
+
+REDRESS = (sys.executable, "-m", "api.cli.main")
+START_SECONDS = 60.0
+HERE = Path(__file__).parent
+T = TypeVar("T")
+
+
+class Deployment:
+    """One data directory, what runs on it, and what can be done to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if "REDRESS" not in name},
+            "REDRESS_DATA_DIR": str(self.data),
+            "REDRESS_PORT": "0",
+            "REDRESS_LOG_LEVEL": "WARNING",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.server: subprocess.Popen[bytes] | None = None
+        self.started_in = 0.0
+
+    # what a person can do
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ``redress`` to its end."""
+        return subprocess.run(
+            [*REDRESS, *arguments],
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def create_key(self, role: str = "front_desk") -> dict[str, str]:
+        return self.json("keys", "create", "--role", role)
+
+    def start(self, **environment: str) -> str:
+        """Start the server; return its address once it says that it serves."""
+        began = time.monotonic()
+        out = self.folder / "out"
+        with out.open("wb") as stdout, (self.folder / "err").open("ab") as stderr:
+            self.server = subprocess.Popen(
+                [*REDRESS, "serve"],
+                env={**self.environment, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
+
+        def address() -> str:
+            assert self.server is not None
+            assert self.server.poll() is None, self.errors()
+            found = re.search(r"Redress serves on (\S+)", out.read_text())
+            return found[1] if found else ""
+
+        url = wait_for(address, START_SECONDS)
+        self.started_in = time.monotonic() - began
+        scratch = self.folder / "url.new"
+        scratch.write_text(url)
+        scratch.replace(self.folder / "url")
+        return url
+
+    def stop(self, signal_number: int = signal.SIGINT) -> int:
+        assert self.server is not None
+        self.server.send_signal(signal_number)
+        return self.server.wait(60)
+
+    def errors(self) -> str:
+        return (self.folder / "err").read_text(errors="replace")
+
+    # what happens to it
+
+    def kill_server(self) -> None:
+        assert self.server is not None
+        self.server.kill()
+        self.server.wait(30)
+
+    def kill_child(self) -> int:
+        child = self.child()
+        child.kill()
+        return child.pid
+
+    def kill_postgres(self, *, backends: bool) -> int:
+        """Kill the postmaster, perhaps with all of its processes."""
+        postmaster = self.postmaster()
+        victims = [postmaster, *(postmaster.children(recursive=True) if backends else [])]
+        for victim in victims:
+            if victim.is_running():
+                victim.kill()
+        return postmaster.pid
+
+    def kill_backends(self) -> None:
+        """Kill the processes of the clients only: PostgreSQL recovers by itself."""
+        for process in self.postmaster().children():
+            title = " ".join(process.cmdline())
+            if "[local]" in title:
+                process.kill()
+
+    def child(self) -> psutil.Process:
+        def found() -> psutil.Process | None:
+            assert self.server is not None
+            for process in psutil.Process(self.server.pid).children():
+                if "--supervised" in process.cmdline():
+                    return process
+            return None
+
+        return wait_for(found, 30)
+
+    def postmaster(self) -> psutil.Process:
+        def found() -> psutil.Process | None:
+            try:
+                process = psutil.Process(int((self.cluster / "postmaster.pid").read_text().split()[0]))
+                return process if str(self.cluster) in process.cmdline() else None
+            except (OSError, ValueError, IndexError, psutil.Error):
+                return None
+
+        return wait_for(found, 60)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return what still runs on the data directory: server, child, PostgreSQL."""
+        own = []
+        for process in psutil.process_iter():
+            try:
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                told = process.environ().get("REDRESS_DATA_DIR") == str(self.data)
+                command = process.cmdline()
+            except psutil.Error:
+                continue
+            if told or str(self.cluster) in command:
+                own.append(process)
+        return own
+
+    # what it holds
+
+    @property
+    def cluster(self) -> Path:
+        try:
+            state = json.loads((self.data / "postgres.json").read_text())
+        except FileNotFoundError:
+            return self.data / "postgres"
+        return self.data / state["cluster"]
+
+    @property
+    def conninfo(self) -> str:
+        """The connection string, from the files of the data directory alone."""
+        state = json.loads((self.data / "postgres.json").read_text())
+        return make_conninfo(
+            host=state["socket_dir"], port=5432, dbname="redress", user="postgres"
+        )
+
+    def rows(self, statement: Any, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.conninfo) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def destroy(self) -> None:
+        """End whatever is left and remove every trace."""
+        for process in self.processes():
+            with_children = [process]
+            for one in with_children:
+                try:
+                    one.kill()
+                    one.wait(10)
+                except psutil.Error:
+                    pass
+        if self.server is not None:
+            self.server.wait(10)
+        EmbeddedPostgres(self.data).destroy()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def wait_for(found: Callable[[], T], seconds: float) -> T:
+    """Ask until the answer is true."""
+    until = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+    return answer
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], T], float], T]:
+    return wait_for
+
+
+@pytest.fixture
+def deployment() -> Iterator[Deployment]:
+    """An empty data directory; nothing runs yet."""
+    made = Deployment(Path(tempfile.mkdtemp(prefix="redress-faults-")))
+    yield made
+    made.destroy()
