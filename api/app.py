@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from psycopg import OperationalError
 from psycopg_pool import AsyncConnectionPool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.fastapi import GraphQLRouter
 
 from api import metrics
@@ -27,7 +29,7 @@ from application.permissions import permitted
 
 LAG_LIMIT_EVENTS: Final = 10_000
 """How far read models may be behind before ``/health/ready`` says no."""
-_KEY_HEADER_LENGTH: Final = 255
+_LARGEST_BODY: Final = 2 * 1024 * 1024
 _PROBLEM: Final = "application/problem+json"
 
 _log = structlog.get_logger()
@@ -56,6 +58,42 @@ class JsonRouter(GraphQLRouter[Context, None]):
     def encode_json(self, data: object) -> bytes:
         """Write an answer as UTF-8, not as escapes."""
         return orjson.dumps(data)
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Read a request; orjson refuses lone surrogates, broken UTF-8 and endless nesting."""
+        return orjson.loads(data)
+
+
+class BodyLimit:
+    """Answers 413 to a body that is too large, before it is all in memory."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > _LARGEST_BODY:
+                raise _too_large()
+            return message
+
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > _LARGEST_BODY:
+            refusal = _problem_response(Request(scope), _too_large())
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, limited, send)
+
+
+def _too_large() -> Problem:
+    return Problem(413, "Content Too Large", f"a body has at most {_LARGEST_BODY} bytes")
 
 
 def create_app(settings: Settings, database: Database) -> FastAPI:
@@ -86,7 +124,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
             state.keys = KeyRing(store.pool, utc_now)
             await state.keys.reload()
             positions = Positions(
-                lambda: as_role(database.conninfo, "redress_writer"), state.keys.reload_soon
+                lambda: as_role(database.conninfo, "redress_writer"), state.keys.reload
             )
             positions.start()
             stack.push_async_callback(positions.stop)
@@ -96,6 +134,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app = FastAPI(
         title="Redress", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
+    app.add_middleware(BodyLimit)
     add_graphiql(app)
     app.include_router(
         JsonRouter(schema, context_getter=_context_getter(state), graphql_ide=None),

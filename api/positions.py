@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -30,7 +30,7 @@ class NotYetProjectedError(Exception):
 class Positions:
     """Listens to the database and wakes who waits for the read models to reach a position."""
 
-    def __init__(self, conninfo: Callable[[], str], on_keys: Callable[[], Any]) -> None:
+    def __init__(self, conninfo: Callable[[], str], on_keys: Callable[[], Awaitable[None]]) -> None:
         self._conninfo = conninfo
         self._on_keys = on_keys
         self._reached: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
@@ -51,7 +51,8 @@ class Positions:
 
     async def wait_for(self, position: int, seconds: float = WAIT_SECONDS) -> None:
         """Return when all read models have reached the position; NotYetProjectedError if late."""
-        if position <= self.reached:
+        # A database that crashed may have lost the last steps of the read models.
+        if self.connected and position <= self.reached:
             return
         future = asyncio.get_running_loop().create_future()
         entry = (position, future)
@@ -87,13 +88,17 @@ class Positions:
                     await self._catch_up(connection)
                     self.connected = True
                     async for notification in connection.notifies():
-                        self._take(notification.channel, notification.payload)
+                        if notification.channel == KEYS_CHANNEL:
+                            await self._on_keys()
+                        else:
+                            self._take(notification.channel, notification.payload)
             except psycopg.Error:
                 pass  # the supervisor starts the database again, or somebody does
             self.connected = False
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _catch_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        await self._on_keys()
         row = await (await connection.execute(_LAST)).fetchone()
         assert row is not None
         self.last_event = row[0]
@@ -101,19 +106,16 @@ class Positions:
             if name in self._reached:
                 self._reached[name] = position
         self._wake()
-        self._on_keys()
 
     def _take(self, channel: str, payload: str) -> None:
         if channel == EVENTS_CHANNEL:
             self.last_event = max(self.last_event, int(payload))
-        elif channel == PROJECTED_CHANNEL:
+        else:
             name, _, position = payload.partition(" ")
             if name in self._reached:
                 self._reached[name] = int(position)
                 self.last_event = max(self.last_event, int(position))
                 self._wake()
-        else:
-            self._on_keys()
 
     def _wake(self) -> None:
         reached = self.reached

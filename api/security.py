@@ -1,11 +1,9 @@
 """Who is calling: API keys, read from the table that follows their events."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, LiteralString
 
-import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from application.api_keys import matches, prefix_of
@@ -15,8 +13,6 @@ from domain.roles import PersonId, Role
 _SELECT_KEYS: LiteralString = """
 SELECT prefix, digest, role, holder, expires_at FROM ops.api_keys WHERE revoked_at IS NULL
 """
-
-_log = structlog.get_logger()
 
 
 class UnknownKeyError(Exception):
@@ -30,7 +26,6 @@ class KeyRing:
         self._pool = pool
         self._now = now
         self._keys: dict[str, tuple[str, Caller, datetime | None]] = {}
-        self._reloading: set[asyncio.Task[None]] = set()
 
     async def reload(self) -> None:
         """Read all live keys."""
@@ -40,17 +35,6 @@ class KeyRing:
             prefix: (digest, Caller(holder, PersonId(holder), Role(role)), expires_at)
             for prefix, digest, role, holder, expires_at in rows
         }
-
-    def reload_soon(self) -> None:
-        """Read all live keys in the background."""
-        task = asyncio.create_task(self.reload(), name="keys")
-        self._reloading.add(task)
-        task.add_done_callback(self._reloaded)
-
-    def _reloaded(self, task: "asyncio.Task[None]") -> None:
-        self._reloading.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.warning("keys not reloaded", error=type(task.exception()).__name__)
 
     def caller(self, authorization: str | None) -> Caller | None:
         """Return the caller of an Authorization header; None if there is none."""

@@ -7,7 +7,8 @@ value gives ``ERASED`` for ever.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, get_args, get_type_hints
 from uuid import UUID
 
 from domain.text import checked_text
@@ -71,6 +72,13 @@ ERASED: Final = Erased.ERASED
 
 Personal = PersonalText | Sealed
 """The type of a personal field of an event."""
+
+
+@cache
+def personal_fields(cls: type) -> tuple[str, ...]:
+    """Return the names of a class's fields that hold personal text."""
+    hints = get_type_hints(cls)
+    return tuple(name for name, hint in hints.items() if PersonalText in get_args(hint))
 
 
 def personal_text(subject: UUID, value: str, *, field: str, max_length: int) -> PersonalText:

@@ -16,7 +16,7 @@ import structlog
 from psycopg import Connection, sql
 
 from domain.aggregate import DomainEvent
-from domain.personal import ERASED, Erased, PersonalText, Sealed
+from domain.personal import ERASED, Erased, PersonalText, Sealed, personal_fields
 from projections.tables import Table, TableChanges
 
 BATCH_EVENTS: Final = 1000
@@ -290,9 +290,9 @@ class Projector:
         if projection.reveals:
             subjects = {
                 value.subject
-                for entry in entries
-                for value in vars(entry.event).values()
-                if isinstance(value, Sealed)
+                for event in (entry.event for entry in entries)
+                for name in personal_fields(type(event))  # type: ignore[arg-type]
+                if isinstance(value := getattr(event, name), Sealed)
             }
             if subjects:
                 cursor = self._connection.cursor(binary=True)

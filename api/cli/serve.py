@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
@@ -30,10 +32,14 @@ def serve(
     chosen = settings()
     configure_logging(chosen.log_level)
     try:
-        with _only_server(chosen), open_database(chosen) as database:
+        with (
+            _only_server(chosen),
+            _listening(chosen) as sockets,
+            open_database(chosen) as database,
+        ):
             if demo and chosen.embedded and chosen.loopback:
                 load_demonstration(chosen, database)
-            run(lambda: _serve(chosen, database, demo=demo))
+            run(lambda: _serve(chosen, database, sockets, demo=demo))
     except DatabaseUnusableError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -61,11 +67,52 @@ def _only_server(chosen: Settings) -> Iterator[None]:
         os.close(descriptor)
 
 
-async def _serve(chosen: Settings, database: Database, *, demo: bool) -> None:
+@contextmanager
+def _listening(chosen: Settings) -> Iterator[list[socket.socket]]:
+    """Take the port before anything is started: one in use is the likeliest fault."""
+    sockets: list[socket.socket] = []
+    port = chosen.port
+    try:
+        try:
+            for family, *_, address in socket.getaddrinfo(
+                chosen.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            ):
+                try:
+                    sockets.append(_bound(family, (address[0], port, *address[2:])))
+                except OSError as error:
+                    if error.errno != errno.EADDRNOTAVAIL or not sockets:
+                        raise
+                port = sockets[-1].getsockname()[1]
+        except OSError as error:
+            fail(
+                f"cannot listen on {chosen.host}:{port}: {error.strerror}:"
+                " set REDRESS_PORT to a free port, REDRESS_HOST to an address of this machine"
+            )
+        yield sockets
+    finally:
+        for opened in sockets:
+            opened.close()
+
+
+def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+    """Return a socket that has the address, and does not yet listen."""
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind(address)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+async def _serve(
+    chosen: Settings, database: Database, sockets: list[socket.socket], *, demo: bool
+) -> None:
     config = uvicorn.Config(
         create_app(chosen, database),
-        host=chosen.host,
-        port=chosen.port,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=10,
@@ -76,25 +123,24 @@ async def _serve(chosen: Settings, database: Database, *, demo: bool) -> None:
         asyncio.create_task(keep_child(["project", "--supervised"])),
         asyncio.create_task(keep_database(database)),
     ]
-    announcing = asyncio.create_task(_announce(server, chosen, demo=demo))
+    announcing = asyncio.create_task(_announce(server, chosen, sockets, demo=demo))
     try:
-        await server.serve()
+        await server.serve(sockets)
     finally:
         for task in (*supervised, announcing):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
     if not server.started:
-        fail(f"cannot listen on {chosen.host}:{chosen.port}: set REDRESS_PORT to a free port")
+        fail("the server did not start: what is printed above says why")
 
 
-async def _announce(server: uvicorn.Server, chosen: Settings, *, demo: bool) -> None:
+async def _announce(
+    server: uvicorn.Server, chosen: Settings, sockets: list[socket.socket], *, demo: bool
+) -> None:
     while not server.started:  # noqa: ASYNC110  uvicorn offers no event
         await asyncio.sleep(0.01)
-    port = chosen.port
-    for listening in server.servers:
-        for socket in listening.sockets:
-            port = socket.getsockname()[1]
+    port = sockets[0].getsockname()[1]
     typer.echo(f"Redress serves on http://{chosen.host}:{port}  (Ctrl-C stops it)")
     typer.echo(f"  GraphQL   http://{chosen.host}:{port}/graphql")
     typer.echo(f"  health    http://{chosen.host}:{port}/health/ready")

@@ -17,6 +17,7 @@ from api.graphql.nodes import (
     Node,
     as_uuid,
     connection_of,
+    filter_text,
     global_id,
 )
 from api.graphql.refusals import result_union
@@ -186,10 +187,18 @@ def _conditions(chosen: ComplaintFilter | None, partner: str | None) -> list[Con
         value = getattr(chosen, column)
         if value is not None:
             conditions.append(Condition(column, "=", value.value))
-    for column in ("urgent", "department", "handler", "region", "outlet", "import_source"):
+    if chosen.urgent is not None:
+        conditions.append(Condition("urgent", "=", chosen.urgent))
+    for column, field in (
+        ("department", "department"),
+        ("handler", "handler"),
+        ("region", "region"),
+        ("outlet", "outlet"),
+        ("import_source", "importSource"),
+    ):
         value = getattr(chosen, column)
         if value is not None:
-            conditions.append(Condition(column, "=", value))
+            conditions.append(Condition(column, "=", filter_text(value, field=field)))
     if chosen.waybill is not None:
         shipment = identifiers.shipment_id(identifiers.waybill(chosen.waybill))
         conditions.append(Condition("shipment", "=", shipment))

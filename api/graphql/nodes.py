@@ -10,9 +10,11 @@ import strawberry
 
 from api.graphql.context import ApiInfo
 from domain.errors import InvalidValueError, Rule
+from domain.text import checked_text
 from projections.paging import Listing, Page
 
 T = TypeVar("T")
+_FILTER_LENGTH: Final = 200
 
 
 def global_id(kind: str, identifier: UUID | int) -> strawberry.ID:
@@ -41,6 +43,11 @@ def as_uuid(value: str, *, field: str) -> UUID:
         return UUID(identifier)
     except ValueError:
         raise InvalidValueError(field, Rule.NOT_AN_ID) from None
+
+
+def filter_text(value: str, *, field: str) -> str:
+    """Check a text that rows are compared with: the database cannot hold just any."""
+    return checked_text(value, field=field, max_length=_FILTER_LENGTH)
 
 
 @strawberry.interface(description="An object with an id in the whole API.")

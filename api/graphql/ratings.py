@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
+from psycopg import sql
 
 from api.graphql.commands import copied
 from api.graphql.context import ApiInfo
-from api.graphql.nodes import Connection, Edge, connection_of, global_id
+from api.graphql.nodes import Connection, Edge, connection_of, filter_text, global_id
 from projections.paging import Condition, Listing, Order, Window
 from projections.ratings import RATING_TEXTS, RATINGS, RatingRow, RatingTextsRow
 
@@ -54,6 +55,17 @@ def rating_type(row: RatingRow) -> Rating:
     )
 
 
+class _OfPartner(Condition):
+    """What was rated is the partner's own."""
+
+    def sql(self) -> sql.Composed:
+        """Return the condition with a placeholder."""
+        return sql.SQL(
+            "{} IN (SELECT id FROM (SELECT id, partner FROM read.complaints"
+            " UNION ALL SELECT id, partner FROM read.shipments) AS owned WHERE partner = %s)"
+        ).format(sql.Identifier(self.column))
+
+
 @strawberry.input(description="Which ratings; conditions are joined by AND.")
 class RatingFilter:
     """Conditions."""
@@ -78,12 +90,18 @@ class Query:
         before: str | None = None,
     ) -> Connection[Rating]:
         """List."""
-        info.context.partner_scope("ratings")
-        conditions = [
-            Condition(column, "=", value)
-            for column in ("import_source", "kind", "score")
-            if filter is not None and (value := getattr(filter, column)) is not None
-        ]
+        partner = info.context.partner_scope("ratings")
+        conditions: list[Condition] = (
+            [] if partner is None else [_OfPartner("subject", "=", partner)]
+        )
+        if filter is not None and filter.score is not None:
+            conditions.append(Condition("score", "=", filter.score))
+        for column, field, text in (
+            ("import_source", "importSource", filter and filter.import_source),
+            ("kind", "kind", filter and filter.kind),
+        ):
+            if text is not None:
+                conditions.append(Condition(column, "=", filter_text(text, field=field)))
         window = Window(first, after, last, before)
         listing = Listing(RATINGS, conditions, Order("position"), window)
         async with info.context.reading() as connection:

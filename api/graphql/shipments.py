@@ -14,6 +14,7 @@ from api.graphql.nodes import (
     Edge,
     Node,
     connection_of,
+    filter_text,
     global_id,
 )
 from api.graphql.ratings import Rating, rating_type
@@ -167,10 +168,14 @@ class Query:
         partner = info.context.partner_scope("shipments")
         if partner is not None:
             conditions.append(Condition("partner", "=", partner))
+        for column, field, text in (
+            ("import_source", "importSource", filter and filter.import_source),
+            ("region", "region", filter and filter.region),
+            ("outlet", "outlet", filter and filter.outlet),
+        ):
+            if text is not None:
+                conditions.append(Condition(column, "=", filter_text(text, field=field)))
         for column, operator, value in (
-            ("import_source", "=", filter and filter.import_source),
-            ("region", "=", filter and filter.region),
-            ("outlet", "=", filter and filter.outlet),
             ("opened_at", ">=", filter and filter.opened_from),
             ("opened_at", "<", filter and filter.opened_before),
         ):

@@ -7,9 +7,10 @@ comes back with the type that its event declares. Old versions are upcast before
 
 from dataclasses import MISSING, fields
 from types import NoneType
-from typing import Any, NotRequired, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
+import msgspec
 import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import (
@@ -25,7 +26,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from application.eventstore.subject_keys import SubjectKeys
 from domain.aggregate import Aggregate, DomainEvent
 from domain.metadata import Metadata
-from domain.personal import PersonalText, Sealed
+from domain.personal import PersonalText, Sealed, personal_fields
 
 A = TypeVar("A", bound=Aggregate)
 _ENVELOPE_FIELDS = {"originator_id", "originator_version", "meta"}
@@ -41,15 +42,25 @@ class _EventCodec:
         hints = get_type_hints(cls)
         own = [f for f in fields(cls) if f.name not in _ENVELOPE_FIELDS]
         self.names = tuple(f.name for f in own)
-        self.personal = tuple(f.name for f in own if _is_personal(hints[f.name]))
+        self.personal = personal_fields(cls)  # type: ignore[arg-type]
         self.defaults = {f.name: f.default for f in own if f.default is not MISSING}
-        shape: dict[str, Any] = {}
-        for f in own:
-            hint = _stored_type(hints[f.name])
-            shape[f.name] = NotRequired[hint] if f.name in self.defaults else hint
-        data = _typed_dict(cls.__name__, shape)
-        envelope = _typed_dict("Envelope", {"v": int, "meta": Metadata, "data": data})
-        self.validate = TypeAdapter(envelope).validate_python
+        shape: list[Any] = [
+            (f.name, stored, f.default) if f.name in self.defaults else (f.name, stored)
+            for f in own
+            for stored in (_stored_type(hints[f.name], personal=f.name in self.personal),)
+        ]
+        self.data_type = msgspec.defstruct(
+            f"{cls.__name__}Data", shape, kw_only=True, forbid_unknown_fields=True
+        )
+        self.decode_data = msgspec.json.Decoder(self.data_type).decode
+
+
+class _Envelope(msgspec.Struct):
+    """What every stored event looks like; its data is read when its version is known."""
+
+    v: int
+    meta: Metadata
+    data: msgspec.Raw
 
 
 def _typed_dict(name: str, shape: dict[str, Any]) -> Any:
@@ -59,12 +70,8 @@ def _typed_dict(name: str, shape: dict[str, Any]) -> Any:
     return made
 
 
-def _is_personal(hint: Any) -> bool:
-    return any(argument is PersonalText for argument in get_args(hint))
-
-
-def _stored_type(hint: Any) -> Any:
-    if not _is_personal(hint):
+def _stored_type(hint: Any, *, personal: bool) -> Any:
+    if not personal:
         return hint
     return Sealed | None if NoneType in get_args(hint) else Sealed
 
@@ -80,6 +87,7 @@ class EventMapper(Mapper[UUID]):
         self._keys = keys
         self._by_class: dict[type[DomainEvent], _EventCodec] = {}
         self._by_topic: dict[str, _EventCodec] = {}
+        self._decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         """Encode and encrypt."""
@@ -114,21 +122,21 @@ class EventMapper(Mapper[UUID]):
         except KeyError:
             codec = self._by_topic[topic] = self._codec(resolve_topic(topic))
         try:
-            stored = orjson.loads(state)
-            for step in range(stored["v"], codec.version):
-                getattr(codec.cls, f"upcast_v{step}_v{step + 1}")(stored["data"])
-            envelope = codec.validate(stored)
-        except (ValueError, KeyError, TypeError, AttributeError) as fault:
+            envelope = self._decode_envelope(state)
+            if envelope.v == codec.version:
+                data = codec.decode_data(envelope.data)
+            else:
+                data = _upcast(codec, envelope)
+        except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as fault:
             raise MapperDeserialisationError(
                 f"cannot read {topic} version {version} of stream {stream}: {type(fault).__name__}"
             ) from None
         event = object.__new__(codec.cls)
         event.__dict__.update(
-            codec.defaults,
+            msgspec.structs.asdict(data),
             originator_id=stream,
             originator_version=version,
-            meta=envelope["meta"],
-            **envelope["data"],
+            meta=envelope.meta,
         )
         return event
 
@@ -143,6 +151,15 @@ class EventMapper(Mapper[UUID]):
         if codec is None:
             codec = self._by_class[cls] = _EventCodec(cls)
         return codec
+
+
+def _upcast(codec: _EventCodec, envelope: _Envelope) -> Any:
+    if envelope.v > codec.version:
+        raise ValueError("written by a newer version of this program")
+    data = orjson.loads(envelope.data)
+    for step in range(envelope.v, codec.version):
+        getattr(codec.cls, f"upcast_v{step}_v{step + 1}")(data)
+    return msgspec.convert(data, codec.data_type)
 
 
 def _meta(meta: Metadata) -> dict[str, Any]:

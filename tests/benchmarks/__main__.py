@@ -13,7 +13,7 @@ import psycopg
 from api.embedded_postgres import EmbeddedPostgres
 from application.eventstore.subject_keys import MasterKey
 from migrations.upgrade import upgrade
-from tests.benchmarks import commands, stages
+from tests.benchmarks import commands, projections, stages, starting
 
 _PARTS = ("commands", "stages", "projections", "import", "start")
 

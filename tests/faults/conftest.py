@@ -10,12 +10,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from api.embedded_postgres import EmbeddedPostgres
@@ -114,23 +116,24 @@ class Deployment:
         postmaster = self.postmaster()
         victims = [postmaster, *(postmaster.children(recursive=True) if backends else [])]
         for victim in victims:
-            if victim.is_running():
+            with suppress(psutil.Error):
                 victim.kill()
         return postmaster.pid
 
     def kill_backends(self) -> None:
         """Kill the processes of the clients only: PostgreSQL recovers by itself."""
         for process in self.postmaster().children():
-            title = " ".join(process.cmdline())
-            if "[local]" in title:
-                process.kill()
+            with suppress(psutil.Error):
+                if "[local]" in " ".join(process.cmdline()):
+                    process.kill()
 
     def child(self) -> psutil.Process:
         def found() -> psutil.Process | None:
             assert self.server is not None
             for process in psutil.Process(self.server.pid).children():
-                if "--supervised" in process.cmdline():
-                    return process
+                with suppress(psutil.Error):
+                    if "--supervised" in process.cmdline():
+                        return process
             return None
 
         return wait_for(found, 30)
@@ -138,7 +141,9 @@ class Deployment:
     def postmaster(self) -> psutil.Process:
         def found() -> psutil.Process | None:
             try:
-                process = psutil.Process(int((self.cluster / "postmaster.pid").read_text().split()[0]))
+                process = psutil.Process(
+                    int((self.cluster / "postmaster.pid").read_text().split()[0])
+                )
                 return process if str(self.cluster) in process.cmdline() else None
             except (OSError, ValueError, IndexError, psutil.Error):
                 return None
@@ -174,9 +179,7 @@ class Deployment:
     def conninfo(self) -> str:
         """The connection string, from the files of the data directory alone."""
         state = json.loads((self.data / "postgres.json").read_text())
-        return make_conninfo(
-            host=state["socket_dir"], port=5432, dbname="redress", user="postgres"
-        )
+        return make_conninfo(host=state["socket_dir"], port=5432, dbname="redress", user="postgres")
 
     def rows(self, statement: Any, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.conninfo) as connection:
@@ -185,13 +188,9 @@ class Deployment:
     def destroy(self) -> None:
         """End whatever is left and remove every trace."""
         for process in self.processes():
-            with_children = [process]
-            for one in with_children:
-                try:
-                    one.kill()
-                    one.wait(10)
-                except psutil.Error:
-                    pass
+            with suppress(psutil.Error):
+                process.kill()
+                process.wait(10)
         if self.server is not None:
             self.server.wait(10)
         EmbeddedPostgres(self.data).destroy()
@@ -205,6 +204,31 @@ def wait_for(found: Callable[[], T], seconds: float) -> T:
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.02)
     return answer
+
+
+def read_models(conninfo: str) -> dict[str, list[str]]:
+    """Return every row of every table of the read models, with all columns, as text."""
+    with psycopg.connect(conninfo) as connection:
+        tables = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE schemaname IN ('read', 'read_personal') ORDER BY 1, 2"
+        ).fetchall()
+        return {
+            f"{schema}.{table}": [
+                row
+                for (row,) in connection.execute(
+                    sql.SQL("SELECT t::text FROM {} AS t ORDER BY t::text").format(
+                        sql.Identifier(schema, table)
+                    )
+                )
+            ]
+            for schema, table in tables
+        }
+
+
+@pytest.fixture(name="read_models")
+def _read_models() -> Callable[[str], dict[str, list[str]]]:
+    return read_models
 
 
 @pytest.fixture

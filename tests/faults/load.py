@@ -116,7 +116,7 @@ class Client:
         await self.command("shipment", token, SHIPMENT, given)
         for step in range(3):
             waybill = f"SHARED-{self.random.randrange(SHARED_WAYBILLS)}"
-            given = {"waybill": waybill, "kind": "IN_TRANSIT", "place": f"{token}-{step}"}
+            given = {"waybill": waybill, "kind": "HUB_SCAN", "place": f"{token}-{step}"}
             await self.command("milestone", f"{token}-{step}", MILESTONE, given)
 
     async def command(

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import domain
-from application.eventstore.codec import EventMapper, subjects_of
+from application.eventstore.codec import EventMapper
 from application.eventstore.errors import MasterKeyError
 from application.eventstore.subject_keys import MasterKey, SubjectKeys, Unsealing
 from domain.aggregate import DomainEvent
@@ -86,7 +86,7 @@ def _events(cls: type[DomainEvent]) -> st.SearchStrategy[DomainEvent]:
 
 def _keys_for(event: DomainEvent, master: MasterKey = MASTER) -> SubjectKeys:
     keys = SubjectKeys(master)
-    for subject in subjects_of(event):
+    for subject in EventMapper(keys).subjects_of(event):
         keys.create(subject)
     return keys
 

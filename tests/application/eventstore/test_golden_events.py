@@ -26,7 +26,7 @@ import orjson
 import pytest
 
 import domain
-from application.eventstore.codec import EventMapper, subjects_of
+from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import MasterKey, SubjectKeys
 from domain.aggregate import DomainEvent
 from domain.metadata import Metadata
@@ -84,7 +84,7 @@ def line_of(cls: type[DomainEvent]) -> dict[str, Any]:
         }
     )
     keys = SubjectKeys(MasterKey(bytes(32)))
-    for subject in subjects_of(event):
+    for subject in EventMapper(keys).subjects_of(event):
         keys.create(subject)
     state = orjson.loads(EventMapper(keys).to_stored_event(event).state)
     found = decode(cls.TOPIC, state)

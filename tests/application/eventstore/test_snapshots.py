@@ -15,7 +15,6 @@ import pytest
 from api.bootstrap import open_event_store
 from application.desk import EventStore
 from application.dispatch import Call, Dispatcher
-from application.eventstore.codec import subjects_of
 from application.eventstore.reader import SNAPSHOT_EVERY
 from application.eventstore.subject_keys import MasterKey
 from application.permissions import Caller
@@ -122,7 +121,7 @@ async def opened(database: str, master: MasterKey) -> AsyncIterator[EventStore]:
 
 async def stored(store: EventStore, aggregate: Aggregate) -> None:
     events = aggregate.collect_events()
-    subjects = frozenset(subject for event in events for subject in subjects_of(event))
+    subjects = frozenset(subject for event in events for subject in store.mapper.subjects_of(event))
     await store.reader.look_up_keys(set(subjects))
     encoded = [store.mapper.to_stored_event(event) for event in events]
     await store.writer.append(encoded, subjects=subjects)

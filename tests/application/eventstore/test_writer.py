@@ -508,6 +508,25 @@ def test_a_batch_holds_no_more_than_its_caps(
     assert len(rows_of(database)) == 171
 
 
+def test_two_claims_to_one_version_or_one_key_never_share_a_batch(writer_conninfo: str) -> None:
+    stream, key = uuid4(), uuid4()
+    sizes: list[int] = []
+
+    async def main() -> None:
+        async with writing(writer_conninfo, on_batch=lambda size, _: sizes.append(size)) as writer:
+            found = await outcomes(
+                writer.append([happened(stream)], idempotency=row(key, b"1")),
+                writer.append([happened(uuid4()), happened(stream)]),
+                writer.append([happened(uuid4())], idempotency=row(key, b"2")),
+                writer.append([happened(uuid4())]),
+            )
+        kinds = [Appended, VersionConflictError, RepeatedError, Appended]
+        assert [type(outcome) for outcome in found] == kinds
+
+    asyncio.run(main())
+    assert sizes == [2, 2]
+
+
 def known_to(conninfo_keys: SubjectKeys, *subjects: UUID) -> None:
     for subject in subjects:
         conninfo_keys.create(subject)
@@ -609,7 +628,7 @@ Rewrite = Callable[[dict[str, str]], None]
 def test_without_the_check_for_conflicts_the_whole_batch_is_tried_one_by_one(
     database: str, writer_conninfo: str, rewrite_append: Rewrite
 ) -> None:
-    rewrite_append({"WHERE e.command <> ALL (repeated)\n    );": "WHERE false\n    );"})
+    rewrite_append({"WHERE e.command <> ALL (repeated)\n        );": "WHERE false);"})
     taken, other = uuid4(), uuid4()
 
     async def main() -> None:

@@ -1,0 +1,491 @@
+"""Complaints over HTTP: the whole life, refusals as types, and requests that ask for trouble."""
+
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from domain.complaint import Category
+
+SECRET = "王小明 13800138000"  # noqa: S105  a person's, not a machine's
+STATE = "query C($id: ID!) { complaint(id: $id) { state answer version: number } }"
+RECEIVE = """
+mutation Receive($input: ReceiveComplaintInput!) {
+  receiveComplaint(input: $input) {
+    __typename
+    ... on ComplaintPayload { position complaint { id number state } }
+    ... on Refusal { code message rule }
+    ... on InvalidValue { field }
+  }
+}
+"""
+MINIMAL = {
+    "channel": "PHONE",
+    "category": "DELAY",
+    "complainant": SECRET,
+    "subject": SECRET,
+    "facts": SECRET,
+}
+INSIDE = (
+    *("psycopg", "Traceback", "File \\", ".py", "SELECT ", "read.complaints", "site-packages"),
+    *("UnicodeEncodeError", "DataError", "orjson", "asyncpg", "OverflowError", "UntranslatableCh"),
+)
+
+
+def safe(api: Any, *given: Any, **headers: Any) -> Any:
+    """Send something hostile; whatever comes back tells nothing of the inside or of a person."""
+    response = api.post(*given, **headers)
+    return answer_of(response)
+
+
+def answer_of(response: Any) -> Any:
+    text = response.text
+    assert [word for word in (*INSIDE, SECRET) if word in text] == []
+    assert response.status_code < 500, text
+    answer = response.json()
+    for error in answer.get("errors", ()):
+        assert error.get("extensions", {}).get("code") != "INTERNAL", text
+    return answer
+
+
+# A life
+
+
+def test_a_complaint_from_the_first_word_to_the_rating(api: Any) -> None:
+    complaint = api.receive()
+    assert complaint["state"] == "RECEIVED"
+    assert complaint["number"].startswith("C-")
+    given = {"complaintId": complaint["id"], "reason": "by the book"}
+
+    steps = [
+        ("registerComplaint", {}, "REGISTERED"),
+        ("assignComplaint", {"department": "line haul", "handler": "agent-9"}, "ASSIGNED"),
+        ("assignComplaint", {"department": "hub 3"}, "ASSIGNED"),
+        ("answerComplaint", {"answer": "运费已退"}, "ANSWERED"),
+        ("closeComplaint", {}, "CLOSED"),
+        ("rateHandling", {"score": 4, "comment": "好"}, "CLOSED"),
+    ]
+    positions = []
+    for name, more, state in steps:
+        answer = api.command(name, given | more)
+        assert answer["complaint"]["state"] == state, name
+        positions.append(answer["position"])
+
+    assert positions == sorted(set(positions))
+    query = """query C($id: ID!) { complaint(id: $id) {
+      state stateLabel(lang: ZH) department handler score answer ratingComment firstContact
+      complainant facts receivedAt registeredAt assignedAt answeredAt closedAt declinedAt } }"""
+    after = api.graphql(query, {"id": complaint["id"]}, Redress_After=str(positions[-1]))
+    found = after["complaint"]
+    assert (found["state"], found["stateLabel"]) == ("CLOSED", "已结案")
+    assert (found["department"], found["handler"]) == ("hub 3", None)
+    assert (found["score"], found["ratingComment"]) == (4, "好")
+    assert (found["answer"], found["firstContact"]) == ("运费已退", False)
+    assert (found["complainant"], found["declinedAt"]) == ("王小明", None)
+    times = [found[f"{step}At"] for step in ("received", "registered", "assigned", "answered")]
+    assert times == sorted(times)
+
+
+def test_what_is_no_complaint_is_declined_with_an_explanation(api: Any) -> None:
+    complaint = api.receive()
+    given = {"complaintId": complaint["id"], "explanation": "一项建议"}
+
+    assert api.command("declineComplaint", given)["complaint"]["state"] == "DECLINED"
+    query = "query C($id: ID!) { complaint(id: $id) { explanation declinedAt } }"
+    found = api.graphql(query, {"id": complaint["id"]})["complaint"]
+    assert found["explanation"] == "一项建议"
+    assert found["declinedAt"].endswith("Z")
+
+
+def test_a_payload_shows_the_state_after_the_command_however_many_come(api: Any) -> None:
+    complaints = api.together(*(api.posted(RECEIVE, {"input": MINIMAL}) for _ in range(20)))
+    ids = [r.json()["data"]["receiveComplaint"]["complaint"]["id"] for r in complaints]
+
+    for name, state in (("registerComplaint", "REGISTERED"), ("answerComplaint", "ANSWERED")):
+        more = {"answer": "x"} if name.startswith("answer") else {}
+        document = command_document(name)
+        answers = api.together(
+            *(api.posted(document, {"input": {"complaintId": i} | more}) for i in ids)
+        )
+        states = {r.json()["data"][name]["complaint"]["state"] for r in answers}
+        assert states == {state}
+
+
+def command_document(name: str) -> str:
+    kind = "AnswerComplaintInput" if name == "answerComplaint" else "ComplaintInput"
+    return f"""mutation M($input: {kind}!) {{ {name}(input: $input) {{ __typename
+      ... on ComplaintPayload {{ position complaint {{ id state answer }} }}
+      ... on Refusal {{ code message rule }} }} }}"""
+
+
+def test_a_query_waits_for_the_position_that_it_names(api: Any) -> None:
+    for _ in range(10):
+        answer = api.graphql(
+            "mutation M($input: ReceiveComplaintInput!) { receiveComplaint(input: $input)"
+            " { ... on ComplaintPayload { position } } }",
+            {"input": MINIMAL},
+        )["receiveComplaint"]
+        query = "{ complaints { totalCount } ratings { totalCount } }"
+        found = api.graphql(query, None, Redress_After=str(answer["position"]))
+        api.rows("SELECT 1")
+        ((count,),) = api.rows("SELECT count(*) FROM read.complaints")
+        assert found["complaints"]["totalCount"] == count
+
+
+def test_a_position_that_never_comes_is_a_clear_error(api: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("api.positions.Positions.wait_for.__defaults__", (0.2,))
+
+    for position in (10**6, 2**63 - 1):
+        assert (
+            api.code("{ viewer { actor } }", None, "front_desk", Redress_After=str(position))
+            == "NOT_YET_PROJECTED"
+        )
+
+
+@pytest.mark.parametrize("header", ["-1", "1.0", "x", "", "٣", "9" * 40, "1 OR 1=1", "1e3", "+1"])
+def test_a_malformed_position_is_a_problem(api: Any, header: str) -> None:
+    response = api.run(
+        api.send(
+            "POST",
+            "/graphql",
+            headers={"Redress-After": header.encode()},
+            json={"query": "{ viewer { actor } }"},
+        )
+    )
+
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["status"] == 400
+    assert "Redress-After" in response.json()["detail"]
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [
+        ("en", "close is not possible in state received"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "当前状态（received）下不能执行close"),
+        ("de, zh;q=0.3, en;q=0.2", "当前状态（received）下不能执行close"),
+        ("", "close is not possible in state received"),
+        ("zh;q=0, en", "close is not possible in state received"),
+        (";;;,q=x,\x01", "close is not possible in state received"),
+    ],
+)
+def test_a_refusal_comes_in_the_callers_language(api: Any, language: str, message: str) -> None:
+    complaint = api.receive()
+    given = {"complaintId": complaint["id"]}
+
+    answer = api.command("closeComplaint", given, Accept_Language=language)
+
+    assert answer == {
+        "__typename": "WrongState",
+        "code": "WRONG_STATE",
+        "message": message,
+        "rule": "domain.md 2, life cycle",
+    }
+
+
+def test_each_step_is_refused_in_the_wrong_state(api: Any) -> None:
+    complaint = {"complaintId": api.receive()["id"]}
+    for name, more in (
+        ("assignComplaint", {"department": "north"}),
+        ("closeComplaint", {}),
+        ("rateHandling", {"score": 3}),
+    ):
+        assert api.command(name, complaint | more)["__typename"] == "WrongState"
+    api.command("answerComplaint", complaint | {"answer": "x"})
+    for name, more in (
+        ("registerComplaint", {}),
+        ("declineComplaint", {"explanation": "x"}),
+        ("answerComplaint", {"answer": "x"}),
+    ):
+        assert api.command(name, complaint | more)["__typename"] == "WrongState"
+    api.command("closeComplaint", complaint)
+    api.command("rateHandling", complaint | {"score": 3})
+    assert api.command("rateHandling", complaint | {"score": 3})["__typename"] == "AlreadyRated"
+
+
+def test_refusals_name_what_is_wrong(api: Any) -> None:
+    complaint = api.receive(accused="courier-7")
+    mine = {"complaintId": complaint["id"]}
+    api.command("registerComplaint", mine)
+    nobody = {"complaintId": "01890000-0000-7000-8000-000000000000"}
+
+    conflict = api.command(
+        "assignComplaint", mine | {"department": "north", "handler": "courier-7"}
+    )
+    missing = api.command("closeComplaint", nobody)
+    forbidden = api.command("closeComplaint", mine, "reviewer")
+    late = api.command(
+        "assignComplaint",
+        mine
+        | {
+            "department": "north",
+            "occurredAt": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+        },
+    )
+
+    assert conflict["code"] == "CONFLICT_OF_INTEREST"
+    assert missing["code"] == "NOT_FOUND"
+    assert (forbidden["code"], forbidden["rule"]) == ("NOT_PERMITTED", "permission table")
+    assert (late["code"], late["field"], late["rule"]) == (
+        "INVALID_VALUE",
+        "occurredAt",
+        "in_the_future",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "rule"),
+    [
+        ({"waybill": "no waybill"}, "waybill", "waybill_format"),
+        ({"waybill": "SF1"}, "waybill", "waybill_format"),
+        ({"waybill": "'; DROP TABLE x"}, "waybill", "waybill_format"),
+        ({"facts": ""}, "facts", "required"),
+        ({"facts": " \n\t　"}, "facts", "required"),
+        ({"facts": "x" * 20_001}, "facts", "too_long"),
+        ({"subject": SECRET * 30}, "subject", "too_long"),
+        ({"complainant": "a\u0000b"}, "complainant", "control_characters"),
+        ({"facts": "\u0000"}, "facts", "control_characters"),
+        ({"reason": "a\u0000b"}, "reason", "control_characters"),
+        ({"region": "a\u0000b"}, "region", "code_format"),
+        ({"accused": "王小明"}, "accused", "code_format"),
+        ({"occurredAt": "2999-01-01T00:00:00Z"}, "occurredAt", "in_the_future"),
+        ({"customerReference": ""}, "customerReference", "required"),
+        ({"partnerReference": "x" * 101}, "partnerReference", "too_long"),
+    ],
+)
+def test_a_value_that_breaks_a_rule_is_refused_by_name(
+    api: Any, given: dict[str, Any], field: str, rule: str
+) -> None:
+    for language in ("en", "zh"):
+        answer = safe(api, RECEIVE, {"input": MINIMAL | given}, Accept_Language=language)
+        refusal = answer["data"]["receiveComplaint"]
+        assert refusal["__typename"] == "InvalidValue"
+        assert (refusal["code"], refusal["field"], refusal["rule"]) == (
+            "INVALID_VALUE",
+            field,
+            rule,
+        )
+        assert refusal["message"].startswith(field)
+    assert api.rows("SELECT 1 FROM read.complaints") == []
+
+
+def test_a_lone_surrogate_is_refused_like_any_damage(api: Any) -> None:
+    for field in ("facts", "complainant", "region", "waybill", "reason", "customerReference"):
+        body = orjson.dumps({"query": RECEIVE, "variables": {"input": MINIMAL}})
+        damaged = orjson.loads(body)
+        damaged["variables"]["input"][field] = "SURROGATE"
+        text = orjson.dumps(damaged).replace(b"SURROGATE", b"x\\ud800y")
+        response = api.run(
+            api.send(
+                "POST", "/graphql", content=text, headers={"Content-Type": "application/json"}
+            )
+        )
+        answer = answer_of(response)
+        assert answer["data"]["receiveComplaint"]["code"] == "INVALID_VALUE", field
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"channel": "PIGEON"},
+        {"channel": "phone"},
+        {"channel": "\ufffe"},
+        {"channel": None},
+        {"facts": None},
+        {"facts": 5},
+        {"facts": ["x"]},
+        {"facts": {"x": "y"}},
+        {"urgent": "yes"},
+        {"occurredAt": "yesterday"},
+        {"occurredAt": "2026-01-01"},
+        {"occurredAt": "2026-01-01T00:00:00"},
+        {"occurredAt": 5},
+        {"occurredAt": "0001-01-01T00:00:00+23:00"},
+        {"somethingElse": SECRET},
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_the_schema_is_an_error_of_the_request(
+    api: Any, given: dict[str, Any]
+) -> None:
+    response = api.post(RECEIVE, {"input": MINIMAL | given})
+
+    assert response.status_code < 500
+    answer = response.json()
+    assert answer.get("data") is None
+    assert [word for word in INSIDE if word in response.text] == []
+    assert api.rows("SELECT 1 FROM log.stored_events WHERE topic LIKE 'complaint%%'") == []
+
+
+def test_a_missing_field_is_named(api: Any) -> None:
+    for field in MINIMAL:
+        given = {name: value for name, value in MINIMAL.items() if name != field}
+        (error,) = api.errors(RECEIVE, {"input": given})
+        assert f"'{field}'" in error["message"]
+
+
+def test_labels_of_all_categories_come_in_both_languages(api: Any) -> None:
+    for category in Category:
+        api.receive(category=category.name)
+    query = """{ complaints(first: 100) { edges { node {
+      category en: categoryLabel zh: categoryLabel(lang: ZH) } } } }"""
+
+    found = [e["node"] for e in api.graphql(query)["complaints"]["edges"]]
+
+    assert {(n["category"], n["en"], n["zh"]) for n in found} == {
+        (category.name, category.en, category.zh) for category in Category
+    }
+
+
+# Ids and cursors
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "x",
+        "5",
+        "'",
+        "😀",
+        "\u0000",
+        "Q29tcGxhaW50",
+        "Q29tcGxhaW50Og==",
+        "Q29tcGxhaW50OjE=",
+        "x" * 100_000,
+        "\ufffe",
+    ],
+)
+def test_a_bad_id_is_an_error_that_names_its_argument(api: Any, bad: str) -> None:
+    for query, field in (
+        ("query Q($id: ID!) { complaint(id: $id) { id } }", "id"),
+        ("query Q($id: ID!) { node(id: $id) { id } }", "id"),
+        ("query Q($id: ID!) { nodes(ids: [$id]) { id } }", "id"),
+        ("query Q($id: ID!) { caseHistory(caseId: $id) { id } }", "caseId"),
+    ):
+        answer = safe(api, query, {"id": bad})
+        (error,) = answer["errors"]
+        assert error["extensions"] == {
+            "code": "INVALID_VALUE",
+            "rule": "not_an_id",
+            "field": field,
+        }
+    refusal = safe(api, command_document("closeComplaint"), {"input": {"complaintId": bad}})
+    assert refusal["data"]["closeComplaint"]["code"] == "INVALID_VALUE"
+
+
+def test_a_number_that_is_none_finds_nothing_or_is_refused(api: Any) -> None:
+    query = "query Q($n: String!) { complaint(number: $n) { id } }"
+    for number in ("C-2026-999999", "%", "", "\u0000", "x" * 1000, "C-2026-000001'--"):
+        answer = safe(api, query, {"n": number})
+        if "errors" in answer:
+            assert answer["errors"][0]["extensions"]["field"] == "number"
+        else:
+            assert answer["data"]["complaint"] is None
+
+
+def cursor(place: Any) -> str:
+    return urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+ID = "01890000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *("", "x", "😀", "\u0000", "=", "W10", "bnVsbA", "x" * 200_000),
+        cursor([]),
+        cursor([1]),
+        cursor([1, 2, 3]),
+        cursor(["2026-01-01T00:00:00Z", "x"]),
+        cursor(["yesterday", ID]),
+        cursor([None, ID]),
+        cursor([{"a": 1}, ID]),
+        cursor([1e300, ID]),
+        cursor(["x" * 10_000, ID]),
+        cursor({"a": 1, "b": 2}),
+        cursor([5, 5]),
+    ],
+)
+def test_a_bad_cursor_is_an_error(api: Any, bad: str) -> None:
+    for connection in ("complaints", "shipments"):
+        for side in ("after", "before"):
+            query = f"query Q($c: String) {{ {connection}({side}: $c) {{ totalCount }} }}"
+            (error,) = safe(api, query, {"c": bad})["errors"]
+            assert error["extensions"] == {
+                "code": "INVALID_VALUE",
+                "rule": "not_a_cursor",
+                "field": side,
+            }
+    if bad != cursor([5, 5]):  # which is one of ratings
+        query = "query Q($c: String) { ratings(after: $c) { totalCount } }"
+        assert safe(api, query, {"c": bad})["errors"]
+
+
+def test_a_cursor_of_another_connection_is_an_error(api: Any) -> None:
+    api.receive()
+    api.command("recordShipment", {"waybill": "SF1234567890"})
+    api.command("rateDelivery", {"waybill": "SF1234567890", "reference": "r", "score": 5})
+    query = "{ complaints { pageInfo { endCursor } } ratings { pageInfo { endCursor } } }"
+    found = api.graphql(query)
+
+    for connection, other in (("complaints", "ratings"), ("ratings", "complaints")):
+        query = f"query Q($c: String) {{ {connection}(after: $c) {{ totalCount }} }}"
+        (error,) = safe(api, query, {"c": found[other]["pageInfo"]["endCursor"]})["errors"]
+        assert error["extensions"]["rule"] == "not_a_cursor"
+
+
+@pytest.mark.parametrize(
+    ("window", "field"),
+    [
+        ("first: -1", "first"),
+        ("first: 501", "first"),
+        ("first: 1000", "first"),
+        ("last: -5", "last"),
+        ("last: 1000", "last"),
+        ("first: 5, last: 5", "first, last"),
+    ],
+)
+def test_a_window_out_of_range_is_an_error(api: Any, window: str, field: str) -> None:
+    for connection in ("complaints", "shipments", "ratings"):
+        (error,) = safe(api, f"{{ {connection}({window}) {{ totalCount }} }}")["errors"]
+        assert (error["extensions"]["code"], error["extensions"]["field"]) == (
+            "INVALID_VALUE",
+            field,
+        )
+    assert safe(api, "{ complaints(first: 99999999999) { totalCount } }")["errors"]
+
+
+@pytest.mark.parametrize("bad", ["a\u0000b", "\u0000", "x" * 100_000])
+def test_a_filter_with_a_hostile_text_breaks_nothing(api: Any, bad: str) -> None:
+    api.receive()
+    for connection, kind, names in (
+        ("complaints", "ComplaintFilter", "department handler region outlet importSource waybill"),
+        ("shipments", "ShipmentFilter", "region outlet importSource"),
+        ("ratings", "RatingFilter", "kind importSource"),
+    ):
+        query = f"query Q($f: {kind}) {{ {connection}(filter: $f) {{ totalCount }} }}"
+        for name in names.split():
+            answer = safe(api, query, {"f": {name: bad}})
+            if "errors" in answer:
+                assert answer["errors"][0]["extensions"]["field"] == name
+            else:
+                assert answer["data"][connection]["totalCount"] == 0
+
+
+def test_a_filter_with_a_lone_surrogate_breaks_nothing(api: Any) -> None:
+    query = "query Q($f: ComplaintFilter) { complaints(filter: $f) { totalCount } }"
+    body = orjson.dumps({"query": query, "variables": {"f": {"region": "SURROGATE"}}})
+    text = body.replace(b"SURROGATE", b"\\ud800")
+    headers = {"Content-Type": "application/json"}
+
+    answer = answer_of(api.run(api.send("POST", "/graphql", content=text, headers=headers)))
+
+    assert answer["errors"][0]["extensions"]["field"] == "region"

@@ -1,0 +1,1 @@
+"""Importing a company's file, and starting: fresh clone to first answer, second start."""

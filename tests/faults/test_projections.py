@@ -1,0 +1,496 @@
+"""Projections under faults: exactly once, poison parked, rebuilt while everything runs."""
+
+import asyncio
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from api.bootstrap import as_role, open_dispatcher
+from api.database import Database
+from api.projecting import feed, keep_read_models
+from application.complaints import (
+    AnswerComplaint,
+    AssignComplaint,
+    CloseComplaint,
+    RateHandling,
+    ReceiveComplaint,
+    ReceivedComplaint,
+    RegisterComplaint,
+)
+from application.dispatch import Call, Dispatcher
+from application.eventstore.subject_keys import MasterKey, Unsealing
+from application.permissions import Caller
+from application.shipments import RateDelivery, RecordDelivery, RecordMilestone
+from domain.complaint import Category, Channel, Complaint
+from domain.identifiers import waybill
+from domain.rating import score
+from domain.roles import PersonId, Role
+from domain.shipment import Milestone, MilestoneKind
+from projections import PROJECTIONS
+from projections.engine import Batch, Entry, Projection, Projector, on, use_live_tables
+from projections.rebuild import RebuildRunningError, rebuild
+from projections.tables import Table
+
+HERE = Path(__file__).parent
+CALL = Call(caller=Caller("desk", PersonId("desk"), Role.FRONT_DESK))
+LAST = "SELECT coalesce(max(notification_id), 0) FROM log.stored_events"
+REACHED = """
+SELECT count(*) FROM ops.projection_positions
+WHERE position = (SELECT max(notification_id) FROM log.stored_events)
+"""
+Rows = dict[str, list[str]]
+ReadModels = Callable[[str], Rows]
+Eventually = Callable[..., Any]
+
+
+def receive(number: int) -> ReceiveComplaint:
+    return ReceiveComplaint(
+        received=ReceivedComplaint(
+            channel=Channel.PHONE,
+            category=Category.LOSS,
+            complainant=f"Customer {number}",
+            subject=f"Parcel {number}",
+            facts="It never came.",
+        )
+    )
+
+
+async def case(dispatcher: Dispatcher, number: int) -> UUID:
+    """Six events of a complaint and three of a shipment."""
+    complaint = (await dispatcher.execute(receive(number), CALL)).result
+    code = waybill(f"KF-{number:06}")
+    for command in (
+        RegisterComplaint(complaint=complaint),
+        RecordMilestone(waybill=code, milestone=Milestone(MilestoneKind.HUB_SCAN, "HUB")),
+        AssignComplaint(complaint=complaint, department="HUB"),
+        RecordDelivery(waybill=code),
+        AnswerComplaint(complaint=complaint, answer=f"Found {number}."),
+        RateDelivery(waybill=code, reference="1", score=score(4), comment=f"Late {number}"),
+        CloseComplaint(complaint=complaint),
+        RateHandling(complaint=complaint, score=score(2), comment=f"Slow {number}"),
+    ):
+        await dispatcher.execute(command, CALL)
+    return complaint
+
+
+class Company:
+    """A database with a command side, projectors when asked for, and a look at all of it."""
+
+    def __init__(self, database: str, master: MasterKey) -> None:
+        self.conninfo = database
+        self.master = master
+        self.database = Database(database, None, master)
+        self._count = 0
+
+    def write(self, cases: int) -> list[UUID]:
+        async def all_of_them() -> list[UUID]:
+            async with open_dispatcher(
+                self.conninfo, self.master, zone=ZoneInfo("UTC")
+            ) as dispatcher:
+                numbers = range(self._count, self._count + cases)
+                self._count += cases
+                return await asyncio.gather(*(case(dispatcher, number) for number in numbers))
+
+        return asyncio.run(all_of_them())
+
+    def rows(self, statement: Any, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def projector(self, **options: Any) -> Iterator[Projector]:
+        with psycopg.connect(
+            as_role(self.conninfo, "redress_writer"), autocommit=True
+        ) as connection:
+            use_live_tables(connection)
+            yield Projector(connection, feed(self.database), Unsealing(self.master), **options)
+
+    def project(self, *projections: Projection, **options: Any) -> None:
+        with self.projector(**options) as projector:
+            for projection in projections or PROJECTIONS.values():
+                while projector.advance(projection):
+                    pass
+
+    def rebuild(self, *projections: Projection, **options: Any) -> None:
+        conninfo = as_role(self.conninfo, "redress_owner", statement_timeout_ms=0)
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            for projection in projections or PROJECTIONS.values():
+                opener = Unsealing(self.master)
+                rebuild(connection, projection, feed(self.database), opener, **options)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the read models from a thread."""
+        stop = threading.Event()
+        thread = threading.Thread(target=keep_read_models, args=(self.database, stop.is_set))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(30)
+        assert not thread.is_alive()
+
+    def caught_up(self) -> bool:
+        return self.rows(REACHED) == [(len(PROJECTIONS),)]
+
+
+@pytest.fixture
+def company(database: str, master: MasterKey) -> Company:
+    return Company(database, master)
+
+
+def expect_rebuilt_equals(company: Company, read_models: ReadModels) -> None:
+    assert company.rows("SELECT * FROM ops.parked_events") == []
+    live = read_models(company.conninfo)
+    assert len(live["read.case_entries"]) == company.rows(LAST)[0][0]
+    company.rebuild()
+    assert read_models(company.conninfo) == live
+
+
+@contextmanager
+def projector_process(company: Company) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, HERE / "projector.py", company.conninfo, "keep"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+        process.stdin.close()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdout.close()
+
+
+def test_two_projector_processes_never_double(
+    company: Company, read_models: ReadModels, eventually: Eventually
+) -> None:
+    with projector_process(company), projector_process(company):
+        for _ in range(5):
+            company.write(20)
+        eventually(company.caught_up, 30)
+    expect_rebuilt_equals(company, read_models)
+
+
+@pytest.mark.acceptance
+def test_projector_killed_in_the_middle_of_batches(
+    company: Company, read_models: ReadModels, full_volume: bool
+) -> None:
+    seed = random.SystemRandom().randrange(1_000_000)
+    cases, kills = (400, 200) if full_volume else (60, 25)
+    company.write(cases)
+    done = subprocess.run(
+        [sys.executable, HERE / "projector.py", company.conninfo, "die", str(seed), str(kills)],
+        timeout=300,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    deaths = done.stdout.split()
+    print(f"seed {seed}: {deaths.count('SIGKILL')} projectors killed of {kills}")
+    assert deaths.count("SIGKILL") > kills / 3
+    company.project()
+    expect_rebuilt_equals(company, read_models)
+
+
+@dataclass(slots=True)
+class TallyRow:
+    """Counts what a stream's events do: one that is doubled or lost shows."""
+
+    id: UUID
+    seen: int
+    last: int
+
+
+TALLIES = Table("tallies", TallyRow)
+
+
+class TallyProjection(Projection):
+    """Chokes on one stream at its second event, as long as it is told to."""
+
+    name = "tallies"
+    tables = (TALLIES,)
+    keyed = (TALLIES,)
+    poison: UUID | None = None
+
+    @on(Complaint.Received)
+    def received(self, event: Complaint.Received, _entry: Entry, batch: Batch) -> None:
+        batch.put(TALLIES, TallyRow(event.originator_id, 1, 1))
+
+    @on(Complaint.Registered)
+    def registered(self, event: Complaint.Registered, entry: Entry, batch: Batch) -> None:
+        self._count(entry, batch)
+        if event.originator_id == self.poison:
+            raise ValueError("a secret of Customer 1")
+
+    @on(Complaint.Assigned)
+    def assigned(self, _event: Complaint.Assigned, entry: Entry, batch: Batch) -> None:
+        self._count(entry, batch)
+
+    @on(Complaint.Closed)
+    def closed(self, _event: Complaint.Closed, entry: Entry, batch: Batch) -> None:
+        self._count(entry, batch)
+
+    def _count(self, entry: Entry, batch: Batch) -> None:
+        row = batch.change(TALLIES, entry.stream)
+        row.seen += 1
+        row.last = entry.version
+
+
+@pytest.fixture
+def tallies(company: Company) -> TallyProjection:
+    with psycopg.connect(as_role(company.conninfo, "redress_owner")) as connection:
+        connection.execute(
+            "CREATE TABLE read.tallies"
+            " (id uuid PRIMARY KEY, seen bigint NOT NULL, last bigint NOT NULL)"
+        )
+    return TallyProjection()
+
+
+def tally(company: Company) -> dict[UUID, tuple[int, int]]:
+    return {row[0]: row[1:] for row in company.rows("SELECT id, seen, last FROM read.tallies")}
+
+
+@pytest.mark.parametrize("batch_events", [1, 4, 1000])
+def test_poison_is_parked_its_stream_waits_and_a_rebuild_heals(
+    company: Company, tallies: TallyProjection, batch_events: int
+) -> None:
+    first, poisoned, third = company.write(3)
+    tallies.poison = poisoned
+    company.project(tallies, batch_events=batch_events)
+    whole = (4, 5)  # received, registered, assigned, closed: answered is not counted
+    assert tally(company) == {first: whole, poisoned: (1, 1), third: whole}
+
+    later = company.write(2)
+    company.project(tallies, batch_events=batch_events)
+    assert tally(company) == {first: whole, third: whole, poisoned: (1, 1)} | dict.fromkeys(
+        later, whole
+    )
+    with psycopg.connect(as_role(company.conninfo, "redress_reader")) as connection:
+        parked = connection.execute(
+            "SELECT projection, originator_id, topic, error FROM ops.parked_events"
+            " ORDER BY position"
+        ).fetchall()
+    assert [row[:3] for row in parked] == [
+        ("tallies", poisoned, f"complaint.{name}") for name in ("registered", "assigned", "closed")
+    ]
+    assert parked[0][3].startswith("ValueError in registered:")
+    assert {row[3] for row in parked[1:]} == {"behind a parked event of its stream"}
+
+    company.rebuild(tallies)
+    assert len(company.rows("SELECT FROM ops.parked_events")) == 3  # still poison, still shown
+    tallies.poison = None
+    company.project(tallies)  # parked stays parked: its order is lost
+    assert tally(company)[poisoned] == (1, 1)
+    company.rebuild(tallies)
+    assert company.rows("SELECT FROM ops.parked_events") == []
+    assert tally(company) == dict.fromkeys([first, poisoned, third, *later], whole)
+
+
+@pytest.mark.parametrize(
+    "state", [b"\x00\xff", b"{}", b"null", b"", b'{"v":1,"meta":null,"data":{}}', b"[" * 100_000]
+)
+def test_an_undecodable_event_is_parked_by_every_read_model(
+    company: Company, read_models: ReadModels, state: bytes
+) -> None:
+    _, corrupt, _ = company.write(3)
+    where = "WHERE originator_id = %s AND originator_version = 3"
+    (good,) = company.rows(f"SELECT state FROM log.stored_events {where}", corrupt)[0]
+    with psycopg.connect(company.conninfo) as connection:
+        connection.execute(f"UPDATE log.stored_events SET state = %s {where}", [state, corrupt])
+    company.project()
+    parked = company.rows(
+        "SELECT projection, topic, error FROM ops.parked_events ORDER BY projection, position"
+    )
+    topics = [f"complaint.{n}" for n in ("assigned", "answered", "closed", "handling_rated")]
+    assert [row[:2] for row in parked if row[0] == "complaints"] == [
+        ("complaints", topic) for topic in topics
+    ]
+    assert [row[:2] for row in parked if row[0] == "audit"] == [("audit", t) for t in topics]
+    assert {row[0] for row in parked} == {"audit", "complaints"}  # ratings takes no assignment
+    assert company.caught_up()
+    states = dict(company.rows("SELECT id, state FROM read.complaints"))
+    assert sorted(states.values()) == ["closed", "closed", "registered"]
+    assert states[corrupt] == "registered"
+
+    with psycopg.connect(company.conninfo) as connection:
+        connection.execute(f"UPDATE log.stored_events SET state = %s {where}", [good, corrupt])
+    company.rebuild()
+    expect_rebuilt_equals(company, read_models)
+    assert company.rows("SELECT DISTINCT state FROM read.complaints") == [("closed",)]
+
+
+def test_an_event_of_an_unknown_topic_is_parked_and_shown(company: Company) -> None:
+    (stream,) = company.write(1)
+    with psycopg.connect(company.conninfo) as connection:
+        connection.execute(
+            "INSERT INTO log.stored_events SELECT %s, originator_version + 6, 'complaint.new_kind',"
+            " state, notification_id + 1, recorded_at FROM log.stored_events"
+            " ORDER BY notification_id DESC LIMIT 1",
+            [stream],
+        )
+    company.project()
+    assert company.rows("SELECT projection, topic FROM ops.parked_events") == [
+        ("audit", "complaint.new_kind")
+    ]
+    assert company.caught_up()
+
+
+@pytest.mark.acceptance
+def test_readers_never_see_a_half_built_model(
+    company: Company, read_models: ReadModels, eventually: Eventually, full_volume: bool
+) -> None:
+    rounds = 10 if full_volume else 3
+    stop = threading.Event()
+    faults: list[str] = []
+
+    def read(statement: str) -> None:
+        with psycopg.connect(
+            as_role(company.conninfo, "redress_reader"), autocommit=True
+        ) as connection:
+            before = 0
+            while not stop.is_set():
+                try:
+                    row = connection.execute(statement, prepare=True).fetchone()
+                except psycopg.Error as error:
+                    faults.append(f"{type(error).__name__}: {error}")
+                    return
+                assert row is not None
+                if row[0] < before:
+                    faults.append(f"{statement}: {row[0]} after {before}")
+                before = row[0]
+
+    def write() -> None:
+        while not stop.is_set():
+            company.write(5)
+
+    company.write(60)
+    company.project()
+    counts = [
+        "SELECT count(*) FROM read.complaints",
+        "SELECT count(*) FROM read.case_entries",
+        "SELECT count(*) FROM read_personal.complaint_texts JOIN read.complaints USING (id)",
+    ]
+    threads = [threading.Thread(target=read, args=(statement,)) for statement in counts]
+    threads.append(threading.Thread(target=write))
+    with company.kept():
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(rounds):
+                company.rebuild()
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(60)
+        eventually(company.caught_up, 30)
+    assert faults == []
+    expect_rebuilt_equals(company, read_models)
+
+
+def test_a_second_rebuild_of_the_same_model_is_refused(company: Company) -> None:
+    company.write(2)
+    refused = []
+
+    def at_the_same_time(_position: int, _last: int) -> None:
+        with pytest.raises(RebuildRunningError):
+            company.rebuild(PROJECTIONS["complaints"])
+        company.rebuild(PROJECTIONS["audit"])  # another one may
+        refused.append(True)
+
+    company.rebuild(PROJECTIONS["complaints"], on_progress=at_the_same_time)
+    assert refused
+    company.rebuild(PROJECTIONS["complaints"])
+
+
+def test_a_rebuild_that_dies_leaves_the_live_model_and_can_be_repeated(
+    company: Company, read_models: ReadModels
+) -> None:
+    company.write(10)
+    company.project()
+    live = read_models(company.conninfo)
+
+    def die(_position: int, _last: int) -> None:
+        company.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    for projection in PROJECTIONS.values():
+        with pytest.raises(psycopg.OperationalError):
+            company.rebuild(projection, on_progress=die)
+    assert read_models(company.conninfo) == live
+    company.write(1)
+    company.project()
+    expect_rebuilt_equals(company, read_models)
+
+
+@pytest.mark.acceptance
+def test_a_database_that_goes_away_is_found_again(
+    company: Company, read_models: ReadModels, eventually: Eventually, full_volume: bool
+) -> None:
+    name = conninfo_to_dict(company.conninfo)["dbname"]
+    admin = make_conninfo(company.conninfo, dbname="postgres")
+    with company.kept(), psycopg.connect(admin, autocommit=True) as connection:
+        for _ in range(20 if full_volume else 3):
+            company.write(10)
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            time.sleep(0.2)
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        company.write(1)
+        eventually(company.caught_up, 30)
+    expect_rebuilt_equals(company, read_models)
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("RAISE EXCEPTION 'at the last moment'", psycopg.errors.RaiseException),
+        ("PERFORM pg_terminate_backend(pg_backend_pid())", psycopg.OperationalError),
+    ],
+)
+def test_a_commit_that_fails_loses_nothing_and_parks_nothing(
+    company: Company, tallies: TallyProjection, what: str, error: type[psycopg.Error]
+) -> None:
+    streams = company.write(3)
+    with psycopg.connect(company.conninfo) as connection:
+        connection.execute(
+            "CREATE FUNCTION public.fails() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS"
+            f" $$ BEGIN {what}; RETURN NULL; END $$"
+        )
+        connection.execute(
+            "CREATE CONSTRAINT TRIGGER fails AFTER INSERT OR UPDATE ON read.tallies"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.fails()"
+        )
+    for _ in range(2):
+        with pytest.raises(error), company.projector() as projector:
+            projector.advance(tallies)
+    assert tally(company) == {}
+    assert company.rows("SELECT FROM ops.parked_events") == []
+    with psycopg.connect(company.conninfo) as connection:
+        connection.execute("DROP TRIGGER fails ON read.tallies")
+    company.project(tallies)
+    assert tally(company) == dict.fromkeys(streams, (4, 5))
