@@ -61,7 +61,10 @@ class JsonRouter(GraphQLRouter[Context, None]):
 
     def decode_json(self, data: str | bytes) -> object:
         """Read a request; orjson refuses lone surrogates, broken UTF-8 and endless nesting."""
-        return orjson.loads(data)
+        found = orjson.loads(data)
+        if isinstance(data, bytes) and not isinstance(found, dict | list):
+            raise orjson.JSONDecodeError("a request is an object", "", 0)
+        return found
 
 
 class BodyLimit:
@@ -71,6 +74,7 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

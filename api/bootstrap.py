@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-from application.desk import EventStore
+from application.desk import CACHED_AGGREGATES, EventStore
 from application.dispatch import Dispatcher
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import MasterKey, SubjectKeys
@@ -38,11 +38,15 @@ async def open_event_store(
     *,
     zone: ZoneInfo,
     on_batch: Callable[[int, float], None] | None = None,
+    cached: int = CACHED_AGGREGATES,
     pool_size: int = 8,
 ) -> AsyncIterator[EventStore]:
-    """Open the event store of a database that is migrated; stores what waits when it closes."""
+    """Open the event store of a database that is migrated; stores what waits when it closes.
+
+    ``cached`` is how many aggregates, and keys of data subjects, stay in memory.
+    """
     writer_conninfo = as_role(conninfo, "redress_writer")
-    keys = SubjectKeys(master)
+    keys = SubjectKeys(master, cached=cached)
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         writer_conninfo,
         min_size=1,
@@ -59,6 +63,7 @@ async def open_event_store(
         mapper=EventMapper(keys),
         keys=keys,
         zone=zone,
+        cached_aggregates=cached,
     )
     try:
         yield store
@@ -73,7 +78,8 @@ async def open_dispatcher(
     *,
     zone: ZoneInfo,
     now: Callable[[], datetime] = utc_now,
+    cached: int = CACHED_AGGREGATES,
 ) -> AsyncIterator[Dispatcher]:
     """Open the command side of a database that is migrated."""
-    async with open_event_store(conninfo, master, zone=zone) as store:
+    async with open_event_store(conninfo, master, zone=zone, cached=cached) as store:
         yield Dispatcher(store, now)

@@ -36,7 +36,7 @@ from domain.text import checked_text
 
 A = TypeVar("A", bound=Aggregate)
 
-_CACHED_AGGREGATES: Final = 20_000
+CACHED_AGGREGATES: Final = 20_000
 _MOST_NUMBERS: Final = 256
 _BURST_SECONDS: Final = 0.25
 REFERENCE_LENGTH: Final = 100
@@ -59,6 +59,7 @@ class EventStore:
     mapper: EventMapper
     keys: SubjectKeys
     zone: ZoneInfo
+    cached_aggregates: int = CACHED_AGGREGATES
     reader: StreamReader = field(init=False)
     _aggregates: OrderedDict[int, Aggregate] = field(default_factory=OrderedDict)
     _locks: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
@@ -92,7 +93,7 @@ class EventStore:
     def put_back(self, aggregate: Aggregate) -> None:
         """Keep an aggregate whose events are all stored; take a snapshot when one is due."""
         self._aggregates[aggregate.id.int] = aggregate
-        if len(self._aggregates) > _CACHED_AGGREGATES:
+        if len(self._aggregates) > self.cached_aggregates:
             self._aggregates.popitem(last=False)
 
     def snapshot_if_due(self, aggregate: Aggregate, before: int) -> None:

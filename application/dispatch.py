@@ -44,6 +44,8 @@ C = TypeVar("C", bound="Command[Any]")
 TRIES: Final = 3
 CLOCK_SKEW: Final = timedelta(seconds=60)
 """How far ahead of our clock a caller's may be (domain.md 0)."""
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Business times before it are typing errors."""
 REASON_LENGTH: Final = 1000
 _KEY_LENGTH: Final = 255
 
@@ -249,6 +251,8 @@ class Dispatcher:
         occurred_at = now if command.occurred_at is None else command.occurred_at
         if occurred_at.tzinfo is None:
             raise InvalidValueError("occurredAt", Rule.NO_TIME_ZONE)
+        if occurred_at < EARLIEST:
+            raise InvalidValueError("occurredAt", Rule.BEFORE, EARLIEST.date().isoformat())
         if occurred_at > now + CLOCK_SKEW:
             raise InvalidValueError("occurredAt", Rule.IN_THE_FUTURE)
         reason = command.reason

@@ -67,11 +67,16 @@ class RatingOfDelivery:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ImportShipment(Command[bool]):
-    """Take over one shipment with its past; answers whether anything was new.
+class ImportedShipment:
+    """What an import found new: anything about the shipment, and how many ratings."""
 
-    ``occurred_at`` is when the shipment was ordered.
-    """
+    new: bool
+    new_ratings: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportShipment(Command[ImportedShipment]):
+    """Take over one shipment with its past; ``occurred_at`` is when it was ordered."""
 
     waybill: Waybill
     facts: ShipmentFacts
@@ -122,22 +127,22 @@ async def rate_delivery(command: RateDelivery, desk: Desk) -> UUID:
 
 
 @handles(ImportShipment)
-async def import_shipment(command: ImportShipment, desk: Desk) -> bool:
+async def import_shipment(command: ImportShipment, desk: Desk) -> ImportedShipment:
     """Take over everything at once, each fact at its own time."""
     shipment = await _opened(command.waybill, desk)
-    meta = desk.meta
-    facts = _facts(command, desk)
-    shipment.record_facts(facts, meta)
+    ratings_before = len(shipment.ratings)
+    shipment.record_facts(_facts(command, desk), desk.meta)
     for at, milestone in command.milestones:
-        shipment.record_milestone(milestone, replace(meta, occurred_at=_past(at, desk)))
+        shipment.record_milestone(milestone, replace(desk.meta, occurred_at=_past(at, desk)))
     if command.delivered_at is not None:
         at = _past(command.delivered_at, desk)
-        shipment.deliver(None, replace(meta, occurred_at=at))
+        shipment.deliver(None, replace(desk.meta, occurred_at=at))
+    new = bool(shipment.pending_events)
     for rating in command.ratings:
         at = _past(rating.rated_at, desk)
         _rate(shipment, rating, _customer_of(shipment, desk), desk, at)
     desk.save(shipment)
-    return bool(desk.events)
+    return ImportedShipment(new=new, new_ratings=len(shipment.ratings) - ratings_before)
 
 
 async def _opened(waybill: Waybill, desk: Desk) -> Shipment:

@@ -218,25 +218,26 @@ class Complaint(Aggregate):
     def register(self, meta: Metadata) -> None:
         """Open the case after screening."""
         self._require("register")
+        self._refuse_accused(meta.actor)
         self._registered(meta=meta)
 
     def decline(self, explanation: Personal, meta: Metadata) -> None:
         """Say, with an explanation, that it is no complaint."""
         self._require("decline")
+        self._refuse_accused(meta.actor)
         self._declined(explanation=explanation, meta=meta)
 
     def assign(self, department: str, handler: PersonId | None, meta: Metadata) -> None:
         """Hand the case to a department; the person complained about never gets it."""
         self._require("assign")
-        if handler is not None and handler == self.accused:
-            raise ConflictOfInterestError(handler)
+        self._refuse_accused(meta.actor)
+        self._refuse_accused(handler)
         self._assigned(department=department, handler=handler, meta=meta)
 
     def answer(self, answer: Personal, meta: Metadata) -> None:
         """Tell the customer the outcome; before any assignment it is a first-contact resolution."""
         self._require("answer")
-        if meta.actor == self.accused:
-            raise ConflictOfInterestError(meta.actor)
+        self._refuse_accused(meta.actor)
         self._answered(
             answer=answer, first_contact=self.state is not ComplaintState.ASSIGNED, meta=meta
         )
@@ -244,6 +245,7 @@ class Complaint(Aggregate):
     def close(self, meta: Metadata) -> None:
         """End the case."""
         self._require("close")
+        self._refuse_accused(meta.actor)
         self._closed(meta=meta)
 
     def rate(self, score: Score, comment: Personal | None, meta: Metadata) -> None:
@@ -256,6 +258,11 @@ class Complaint(Aggregate):
     def _require(self, command: str) -> None:
         if self.state not in ALLOWED_IN[command]:
             raise WrongStateError(command, self.state)
+
+    def _refuse_accused(self, person: PersonId | None) -> None:
+        """Keep the person complained about away from the case (domain.md 2)."""
+        if person is not None and person == self.accused:
+            raise ConflictOfInterestError(person)
 
     @event(Received)
     def _received(

@@ -46,7 +46,10 @@ class MilestoneKind(Labelled):
 
 @dataclass(frozen=True, slots=True)
 class ShipmentFacts:
-    """What the transport system knows; ``promised_by`` is the promise to the customer."""
+    """What the transport system knows; ``promised_by`` is the promise to the customer.
+
+    Amounts are not negative, instants carry a time zone.
+    """
 
     service_class: ServiceClass | None = None
     origin: str | None = None
@@ -63,11 +66,14 @@ class ShipmentFacts:
     partner_reference: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse amounts below zero."""
+        """Refuse amounts below zero and local times."""
         for name in ("fee", "surcharges", "declared_value"):
             amount: Money | None = getattr(self, name)
             if amount is not None and amount.amount_minor < 0:
                 raise InvalidValueError(name, Rule.OUT_OF_RANGE, "≥ 0")
+        for name, at in (("accepted_at", self.accepted_at), ("promised_by", self.promised_by)):
+            if at is not None and at.tzinfo is None:
+                raise InvalidValueError(name, Rule.NO_TIME_ZONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,7 @@ class Shipment(Aggregate):
     waybill: Waybill | None
     partner: str | None
     facts: ShipmentFacts | None
+    facts_at: datetime | None
     milestones: set[tuple[datetime, MilestoneKind, str | None]]
     delivered_at: datetime | None
     ratings: set[str]
@@ -129,6 +136,7 @@ class Shipment(Aggregate):
         self.waybill = None
         self.partner = None
         self.facts = None
+        self.facts_at = None
         self.milestones = set()
         self.delivered_at = None
         self.ratings = set()
@@ -139,8 +147,13 @@ class Shipment(Aggregate):
             self._opened(waybill=waybill, partner=partner, meta=meta)
 
     def record_facts(self, facts: ShipmentFacts, meta: Metadata) -> None:
-        """Take over what the transport system says now; the same facts again change nothing."""
-        if facts != self.facts:
+        """Take over what the transport system says.
+
+        The same facts again change nothing, and neither do facts that are older, by business time,
+        than those already there: they only arrived late.
+        """
+        late = self.facts_at is not None and meta.occurred_at < self.facts_at
+        if facts != self.facts and not late:
             self._facts_recorded(facts=facts, meta=meta)
 
     def record_milestone(self, milestone: Milestone, meta: Metadata) -> None:
@@ -180,6 +193,7 @@ class Shipment(Aggregate):
     @event(FactsRecorded)
     def _facts_recorded(self, facts: ShipmentFacts, meta: Metadata) -> None:
         self.facts = facts
+        self.facts_at = meta.occurred_at
 
     @event(MilestoneRecorded)
     def _milestone_recorded(self, milestone: Milestone, meta: Metadata) -> None:

@@ -7,7 +7,7 @@ from domain.errors import InvalidValueError, Rule
 # Line breaks and tabs are writing; every other control character is damage or an attack,
 # and PostgreSQL cannot hold U+0000 at all. Lone surrogates cannot be encoded.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_CODE = re.compile(r"[A-Za-z0-9\u4e00-\u9fff][A-Za-z0-9\u4e00-\u9fff ._/-]{0,79}")
+_CODE = re.compile(r"\w[\w .,'’·()/&#-]{0,99}")
 
 
 def checked_text(value: str, *, field: str, max_length: int) -> str:
@@ -29,7 +29,7 @@ def checked_text(value: str, *, field: str, max_length: int) -> str:
 
 
 def code(value: str, *, field: str) -> str:
-    """Return a short name of a unit or place: 1 to 80 letters, digits, Hanzi, `` ._/-``."""
+    """Return the short name of a unit or place: 1 to 100 letters, digits, `` .,'’·()/&#_-``."""
     stripped = value.strip()
     if not _CODE.fullmatch(stripped):
         raise InvalidValueError(field, Rule.CODE_FORMAT)

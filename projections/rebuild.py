@@ -1,9 +1,10 @@
 """Build a read model anew beside the live one, then swap: readers never see a half-built model."""
 
 from collections.abc import Callable
+from time import sleep
 from typing import Any, Final, LiteralString
 
-from psycopg import Connection, sql
+from psycopg import Connection, errors, sql
 
 from projections.engine import (
     LIVE_SCHEMAS,
@@ -19,6 +20,11 @@ from projections.tables import Table
 _BATCH_EVENTS: Final = 5000
 _LOCK_CLASS: Final = 1_651_861_612
 _SWAP_LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '10s'"
+# Shorter than the time after which PostgreSQL looks for deadlocks: readers who lock the same tables
+# in another order are let through, never chosen as victims.
+_READERS_LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '200ms'"
+_READERS_TRIES: Final = 50
+_READERS_PAUSE_SECONDS: Final = 0.1
 _MAX_POSITION: LiteralString = "SELECT coalesce(max(notification_id), 0) FROM log.stored_events"
 _INDEXES: LiteralString = """
 SELECT c.relname, pg_get_indexdef(i.indexrelid), i.indisprimary
@@ -127,6 +133,7 @@ def _swap(
             shadow,
         )
         assert reached >= live  # positions only ever grow, and the live one stands still
+        _lock_out_readers(connection, projection)
         for table in projection.tables:
             connection.execute(sql.SQL("DROP TABLE {}").format(_live(table)))
             connection.execute(
@@ -146,6 +153,21 @@ def _swap(
         )
         connection.execute("SELECT pg_notify(%s, %s)", [PROJECTED_CHANNEL, f"{name} {reached}"])
     return int(reached)
+
+
+def _lock_out_readers(connection: Connection[Any], projection: Projection) -> None:
+    """Take all live tables for the rest of the transaction."""
+    tables = sql.SQL(", ").join(_live(table) for table in projection.tables)
+    for tries_left in reversed(range(_READERS_TRIES)):
+        try:
+            with connection.transaction():
+                connection.execute(_READERS_LOCK_TIMEOUT)
+                connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(tables))
+                return
+        except errors.LockNotAvailable:
+            if not tries_left:
+                raise
+            sleep(_READERS_PAUSE_SECONDS)
 
 
 def _grant(connection: Connection[Any], table: Table[Any]) -> None:

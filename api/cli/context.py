@@ -19,6 +19,8 @@ from domain.roles import PersonId, Role
 
 T = TypeVar("T")
 
+_CACHED = 1000  # a command of the command line sees most objects once
+
 
 def fail(message: str) -> NoReturn:
     """End with exit code 1 and one line on stderr that says what to do."""
@@ -52,7 +54,7 @@ async def open_commands() -> AsyncIterator[Dispatcher]:
     chosen = settings()
     with database(log_level="WARNING") as opened:
         async with open_dispatcher(
-            opened.conninfo, opened.master, zone=chosen.timezone
+            opened.conninfo, opened.master, zone=chosen.timezone, cached=_CACHED
         ) as dispatcher:
             yield dispatcher
 

@@ -12,10 +12,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from api.bootstrap import utc_now
 from api.cli.context import fail, interactive, open_commands, operator_call, run
+from application.imports.files import DataFileError
 from application.imports.mapping import Mapping, MappingError, read_mapping
-from application.imports.rows import DataFileError
-from application.imports.run import ImportStoppedError, ImportSummary, run_import
+from application.imports.rejects import ImportStoppedError, ImportSummary
 from application.imports.run import Progress as ImportProgress
+from application.imports.run import run_import
 from domain.roles import Role
 
 

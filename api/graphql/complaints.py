@@ -388,7 +388,9 @@ class Mutation:
 
     @strawberry.mutation(
         description="Open the case after screening.",
-        graphql_type=result_union("RegisterComplaintResult", ComplaintPayload),
+        graphql_type=result_union(
+            "RegisterComplaintResult", ComplaintPayload, ConflictOfInterestError
+        ),
     )
     async def register_complaint(self, info: ApiInfo, input: ComplaintInput) -> Any:  # noqa: A002
         """Register."""
@@ -396,7 +398,9 @@ class Mutation:
 
     @strawberry.mutation(
         description="Say, with an explanation, that it is no complaint.",
-        graphql_type=result_union("DeclineComplaintResult", ComplaintPayload),
+        graphql_type=result_union(
+            "DeclineComplaintResult", ComplaintPayload, ConflictOfInterestError
+        ),
     )
     async def decline_complaint(self, info: ApiInfo, input: DeclineComplaintInput) -> Any:  # noqa: A002
         """Decline."""
@@ -438,7 +442,9 @@ class Mutation:
 
     @strawberry.mutation(
         description="End the case.",
-        graphql_type=result_union("CloseComplaintResult", ComplaintPayload),
+        graphql_type=result_union(
+            "CloseComplaintResult", ComplaintPayload, ConflictOfInterestError
+        ),
     )
     async def close_complaint(self, info: ApiInfo, input: ComplaintInput) -> Any:  # noqa: A002
         """Close."""

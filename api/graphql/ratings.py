@@ -97,8 +97,8 @@ class Query:
         if filter is not None and filter.score is not None:
             conditions.append(Condition("score", "=", filter.score))
         for column, field, text in (
-            ("import_source", "importSource", filter and filter.import_source),
-            ("kind", "kind", filter and filter.kind),
+            ("import_source", "importSource", None if filter is None else filter.import_source),
+            ("kind", "kind", None if filter is None else filter.kind),
         ):
             if text is not None:
                 conditions.append(Condition(column, "=", filter_text(text, field=field)))

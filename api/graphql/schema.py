@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ from domain.roles import Role
 
 _MAX_TOKENS: Final = 2000
 _MAX_NODES: Final = 100
+# What was sent may be personal, wherever it was put: errors name the place, not the value.
+_QUOTED_VALUE: Final = re.compile(r"""(?s), found: .*|: (?=['"\[{]).*""")
 
 _log = structlog.get_logger()
 
@@ -105,6 +108,7 @@ def _told(error: GraphQLError, lang: str = "en") -> GraphQLError:
     while isinstance(original, GraphQLError):
         original = original.original_error
     if original is None:  # about the document or by one of our own resolvers
+        error.message = _QUOTED_VALUE.sub("", error.message)
         return error
     extensions: dict[str, Any]
     if isinstance(original, DomainError):
@@ -137,7 +141,12 @@ def _parts(name: str) -> tuple[type, ...]:
     return tuple(vars(module)[name] for module in modules if name in vars(module))
 
 
-schema = strawberry.Schema(
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: Any, execution_context: Any = None) -> None:
+        """Log nothing: Strawberry quotes the request, which may be personal; Faults logs faults."""
+
+
+schema = _Schema(
     query=merge_types("Query", (Query, *_parts("Query"))),
     mutation=merge_types("Mutation", _parts("Mutation")),
     config=StrawberryConfig(scalar_map=SCALARS),

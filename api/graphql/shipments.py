@@ -169,9 +169,9 @@ class Query:
         if partner is not None:
             conditions.append(Condition("partner", "=", partner))
         for column, field, text in (
-            ("import_source", "importSource", filter and filter.import_source),
-            ("region", "region", filter and filter.region),
-            ("outlet", "outlet", filter and filter.outlet),
+            ("import_source", "importSource", None if filter is None else filter.import_source),
+            ("region", "region", None if filter is None else filter.region),
+            ("outlet", "outlet", None if filter is None else filter.outlet),
         ):
             if text is not None:
                 conditions.append(Condition(column, "=", filter_text(text, field=field)))

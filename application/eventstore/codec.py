@@ -55,7 +55,7 @@ class _EventCodec:
         self.decode_data = msgspec.json.Decoder(self.data_type).decode
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     """What every stored event looks like; its data is read when its version is known."""
 
     v: int
@@ -156,7 +156,7 @@ class EventMapper(Mapper[UUID]):
 def _upcast(codec: _EventCodec, envelope: _Envelope) -> Any:
     if envelope.v > codec.version:
         raise ValueError("written by a newer version of this program")
-    data = orjson.loads(envelope.data)
+    data = orjson.loads(bytes(envelope.data))
     for step in range(envelope.v, codec.version):
         getattr(codec.cls, f"upcast_v{step}_v{step + 1}")(data)
     return msgspec.convert(data, codec.data_type)

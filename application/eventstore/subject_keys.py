@@ -24,7 +24,7 @@ from domain.personal import ERASED, Erased, PersonalText, Sealed
 
 _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
-_CACHED_KEYS: Final = 50_000
+CACHED_KEYS: Final = 20_000
 
 SELECT_CURRENT: LiteralString = """
 SELECT DISTINCT ON (subject) subject, key_version, master, wrapped
@@ -113,8 +113,9 @@ class DataKey:
 class SubjectKeys:
     """The data keys in use, and those that the next append must store."""
 
-    def __init__(self, master: MasterKey) -> None:
+    def __init__(self, master: MasterKey, *, cached: int = CACHED_KEYS) -> None:
         self.master = master
+        self._cached = cached
         self._current: OrderedDict[UUID, DataKey] = OrderedDict()
         self._unsaved: dict[UUID, DataKey] = {}
 
@@ -189,7 +190,7 @@ class SubjectKeys:
 
     def _keep(self, key: DataKey) -> None:
         self._current[key.subject] = key
-        if len(self._current) > _CACHED_KEYS:
+        if len(self._current) > self._cached:
             oldest, _ = self._current.popitem(last=False)
             if oldest in self._unsaved:  # it must stay until it is stored
                 self._current[oldest] = self._unsaved[oldest]

@@ -3,11 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -17,6 +18,7 @@ import pytest
 from api.app import create_app
 from api.bootstrap import open_dispatcher
 from api.database import Database
+from api.embedded_postgres import EmbeddedPostgres
 from api.projecting import keep_read_models
 from api.settings import Settings
 from application.api_keys import IssueApiKey, RevokeApiKey, make_key
@@ -213,14 +215,9 @@ mutation Command($input: {kind}!) {{
 """
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings.from_env({"REDRESS_DATA_DIR": str(tmp_path)})
-
-
-@pytest.fixture
-def projector(database: str, master: MasterKey) -> Iterator[Database]:
-    """A projector at work on the test's database."""
+@contextmanager
+def projecting(database: str, master: MasterKey) -> Iterator[Database]:
+    """Keep a projector at work on a database."""
     opened = Database(url=database, embedded=None, master=master)
     stop = threading.Event()
     thread = threading.Thread(target=keep_read_models, args=(opened, stop.is_set))
@@ -233,14 +230,15 @@ def projector(database: str, master: MasterKey) -> Iterator[Database]:
     assert not thread.is_alive()
 
 
-@pytest.fixture
-def api(projector: Database, settings: Settings) -> Iterator[Api]:
+@contextmanager
+def running(opened: Database, settings: Settings) -> Iterator[Api]:
+    """Run the application, with a key for each role."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        app = create_app(settings, projector)
+        app = create_app(settings, opened)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://redress.test", timeout=30)
-        found = Api(runner, client, projector)
+        found = Api(runner, client, opened)
         found.issue(
             *((role.value, role) for role in Role if role is not Role.SYSTEM),
             ("other_partner", Role.PARTNER),
@@ -256,7 +254,36 @@ def api(projector: Database, settings: Settings) -> Iterator[Api]:
 
 
 @pytest.fixture
-def elsewhere(api: Api, settings: Settings) -> Iterator[Callable[..., httpx.Response]]:
+def settings(tmp_path: Path) -> Settings:
+    return Settings.from_env({"REDRESS_DATA_DIR": str(tmp_path)})
+
+
+@pytest.fixture
+def api(database: str, master: MasterKey, settings: Settings) -> Iterator[Api]:
+    """A running application of the test's own."""
+    with projecting(database, master) as opened, running(opened, settings) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared(
+    postgres: EmbeddedPostgres, master: MasterKey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """A running application for the tests of a module that change nothing, or mind nothing."""
+    name = f"t_{uuid4().hex}"
+    settings = Settings.from_env({"REDRESS_DATA_DIR": str(tmp_path_factory.mktemp("data"))})
+    with psycopg.connect(postgres.conninfo(dbname="postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE redress_template")
+        with (
+            projecting(postgres.conninfo(dbname=name), master) as opened,
+            running(opened, settings) as found,
+        ):
+            yield found
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def elsewhere(api: Api, settings: Settings) -> Callable[..., httpx.Response]:
     """Ask the same application from another machine."""
     app = create_app(settings, api.database)
 
@@ -272,7 +299,7 @@ def elsewhere(api: Api, settings: Settings) -> Iterator[Callable[..., httpx.Resp
         headers = {} if role is None else {"Authorization": f"Bearer {api.keys[role]}"}
         return api.run(ask(path, headers))  # type: ignore[no-any-return]
 
-    yield asked
+    return asked
 
 
 @pytest.fixture

@@ -13,10 +13,12 @@ from typing import Any
 
 import psycopg
 
+from api.bootstrap import as_role
 from api.database import Database
-from api.projecting import keep_read_models, parent_is_gone
-from application.eventstore.subject_keys import MasterKey
-from projections.engine import Projector
+from api.projecting import feed, keep_read_models, parent_is_gone
+from application.eventstore.subject_keys import MasterKey, Unsealing
+from projections import PROJECTIONS
+from projections.engine import Projector, use_live_tables
 
 BATCH_EVENTS = 20
 STATEMENTS = 120
@@ -39,6 +41,21 @@ def die_at(statement: int, *, before: bool) -> None:
     psycopg.Cursor.execute = counting  # type: ignore[method-assign]
 
 
+def project_all(database: Database) -> None:
+    """Project what there is, round by round as the real process does."""
+    conninfo = as_role(database.conninfo, "redress_writer")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        use_live_tables(connection)
+        projector = Projector(
+            connection, feed(database), Unsealing(database.master), batch_events=BATCH_EVENTS
+        )
+        moved = True
+        while moved:
+            moved = False
+            for projection in PROJECTIONS.values():
+                moved = bool(projector.advance(projection)) or moved
+
+
 def main(conninfo: str, mode: str, *arguments: str) -> None:
     database = Database(conninfo, None, MasterKey(bytes(range(32))))
     if mode == "keep":
@@ -47,18 +64,17 @@ def main(conninfo: str, mode: str, *arguments: str) -> None:
         keep_read_models(database, gone.is_set)
         return
     chance, times = random.Random(arguments[0]), int(arguments[1])
-    Projector.__init__.__kwdefaults__["batch_events"] = BATCH_EVENTS
     for _ in range(times):
         statement, before = chance.randrange(1, STATEMENTS), chance.random() < 0.5
         child = os.fork()
         if not child:
-            signal.alarm(20)
+            signal.alarm(60)
             die_at(statement, before=before)
-            keep_read_models(database, lambda: False)
-            os._exit(1)
+            project_all(database)
+            os._exit(0)
         _, status = os.waitpid(child, 0)
-        assert os.WTERMSIG(status) in {signal.SIGKILL, signal.SIGALRM}
-        print(signal.Signals(os.WTERMSIG(status)).name, flush=True)
+        assert not status or os.WTERMSIG(status) == signal.SIGKILL, status
+        print("killed" if status else "finished", flush=True)
 
 
 if __name__ == "__main__":

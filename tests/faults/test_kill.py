@@ -94,9 +94,10 @@ def kill(deployment: Any, victim: str, chance: random.Random) -> None:
 def test_acknowledged_commands_are_there_exactly_once(
     victim: str,
     deployment: Any,
-    full_volume: bool,
     eventually: Callable[..., Any],
     read_models: Callable[[str], dict[str, list[str]]],
+    *,
+    full_volume: bool,
 ) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
     chance = random.Random(seed)

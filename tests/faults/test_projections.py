@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api.bootstrap import as_role, open_dispatcher
@@ -150,6 +151,12 @@ class Company:
 
 @pytest.fixture
 def company(database: str, master: MasterKey) -> Company:
+    with psycopg.connect(database) as connection:  # a copy of a database lacks the grants on it
+        connection.execute(
+            sql.SQL("GRANT CREATE ON DATABASE {} TO redress_owner").format(
+                sql.Identifier(connection.info.dbname)
+            )
+        )
     return Company(database, master)
 
 
@@ -193,11 +200,11 @@ def test_two_projector_processes_never_double(
 
 @pytest.mark.acceptance
 def test_projector_killed_in_the_middle_of_batches(
-    company: Company, read_models: ReadModels, full_volume: bool
+    company: Company, read_models: ReadModels, *, full_volume: bool
 ) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
-    cases, kills = (400, 200) if full_volume else (60, 25)
-    company.write(cases)
+    kills = 200 if full_volume else 25
+    company.write(4 * kills)
     done = subprocess.run(
         [sys.executable, HERE / "projector.py", company.conninfo, "die", str(seed), str(kills)],
         timeout=300,
@@ -207,8 +214,8 @@ def test_projector_killed_in_the_middle_of_batches(
     )
     assert done.returncode == 0, done.stderr
     deaths = done.stdout.split()
-    print(f"seed {seed}: {deaths.count('SIGKILL')} projectors killed of {kills}")
-    assert deaths.count("SIGKILL") > kills / 3
+    print(f"seed {seed}: {deaths.count('killed')} projectors killed of {kills}")
+    assert deaths.count("killed") > kills / 2
     company.project()
     expect_rebuilt_equals(company, read_models)
 
@@ -307,6 +314,23 @@ def test_poison_is_parked_its_stream_waits_and_a_rebuild_heals(
     assert tally(company) == dict.fromkeys([first, poisoned, third, *later], whole)
 
 
+def store_state(company: Company, stream: UUID, state: bytes) -> bytes:
+    """Replace the third event of a stream, as no role but the superuser can; return the old one."""
+    with psycopg.connect(company.conninfo) as connection:
+        row = connection.execute(
+            "SELECT state FROM log.stored_events"
+            " WHERE originator_id = %s AND originator_version = 3",
+            [stream],
+        ).fetchone()
+        connection.execute(
+            "UPDATE log.stored_events SET state = %s"
+            " WHERE originator_id = %s AND originator_version = 3",
+            [state, stream],
+        )
+    assert row is not None
+    return bytes(row[0])
+
+
 @pytest.mark.parametrize(
     "state", [b"\x00\xff", b"{}", b"null", b"", b'{"v":1,"meta":null,"data":{}}', b"[" * 100_000]
 )
@@ -314,10 +338,7 @@ def test_an_undecodable_event_is_parked_by_every_read_model(
     company: Company, read_models: ReadModels, state: bytes
 ) -> None:
     _, corrupt, _ = company.write(3)
-    where = "WHERE originator_id = %s AND originator_version = 3"
-    (good,) = company.rows(f"SELECT state FROM log.stored_events {where}", corrupt)[0]
-    with psycopg.connect(company.conninfo) as connection:
-        connection.execute(f"UPDATE log.stored_events SET state = %s {where}", [state, corrupt])
+    good = store_state(company, corrupt, state)
     company.project()
     parked = company.rows(
         "SELECT projection, topic, error FROM ops.parked_events ORDER BY projection, position"
@@ -333,8 +354,7 @@ def test_an_undecodable_event_is_parked_by_every_read_model(
     assert sorted(states.values()) == ["closed", "closed", "registered"]
     assert states[corrupt] == "registered"
 
-    with psycopg.connect(company.conninfo) as connection:
-        connection.execute(f"UPDATE log.stored_events SET state = %s {where}", [good, corrupt])
+    store_state(company, corrupt, good)
     company.rebuild()
     expect_rebuilt_equals(company, read_models)
     assert company.rows("SELECT DISTINCT state FROM read.complaints") == [("closed",)]
@@ -358,7 +378,7 @@ def test_an_event_of_an_unknown_topic_is_parked_and_shown(company: Company) -> N
 
 @pytest.mark.acceptance
 def test_readers_never_see_a_half_built_model(
-    company: Company, read_models: ReadModels, eventually: Eventually, full_volume: bool
+    company: Company, read_models: ReadModels, eventually: Eventually, *, full_volume: bool
 ) -> None:
     rounds = 10 if full_volume else 3
     stop = threading.Event()
@@ -447,7 +467,7 @@ def test_a_rebuild_that_dies_leaves_the_live_model_and_can_be_repeated(
 
 @pytest.mark.acceptance
 def test_a_database_that_goes_away_is_found_again(
-    company: Company, read_models: ReadModels, eventually: Eventually, full_volume: bool
+    company: Company, read_models: ReadModels, eventually: Eventually, *, full_volume: bool
 ) -> None:
     name = conninfo_to_dict(company.conninfo)["dbname"]
     admin = make_conninfo(company.conninfo, dbname="postgres")

@@ -34,8 +34,9 @@ from application.eventstore.errors import NotStoredError
 from application.eventstore.subject_keys import MasterKey
 from application.imports import run
 from application.imports.mapping import Mapping, parse_mapping, read_mapping
-from application.imports.rows import DataFileError
-from application.imports.run import Counts, ImportStoppedError, ImportSummary, Progress, run_import
+from application.imports.files import DataFileError
+from application.imports.rejects import Counts, ImportStoppedError, ImportSummary
+from application.imports.run import Progress, run_import
 from application.permissions import Caller
 from domain.errors import ConcurrentChangeError, NotPermittedError
 from domain.identifiers import shipment_id, waybill
