@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import AsyncIterator
+from traceback import extract_tb
 from typing import Any, Final
 
 import psycopg
@@ -26,6 +27,7 @@ from domain.roles import Role
 
 _MAX_TOKENS: Final = 2000
 _MAX_NODES: Final = 100
+_FRAMES: Final = 5
 # What was sent may be personal, wherever it was put: errors name the place, not the value.
 _QUOTED_VALUE: Final = re.compile(r"""(?s), found: .*|: (?=['"\[{]).*""")
 
@@ -126,7 +128,9 @@ def _told(error: GraphQLError, lang: str = "en") -> GraphQLError:
         extensions = {"code": "UNAVAILABLE"}
         message = "the database is not available now; nothing was stored, try again later"
     else:
-        _log.error("fault", error=type(original).__name__, path=error.path, exc_info=original)
+        # Its place, not its message, which may quote what was sent.
+        trace = [f"{f.filename}:{f.lineno}" for f in extract_tb(original.__traceback__)[-_FRAMES:]]
+        _log.error("fault", error=type(original).__name__, path=error.path, trace=trace)
         extensions = {"code": "INTERNAL"}
         message = "an unexpected fault; it was logged"
     return GraphQLError(message, error.nodes, path=error.path, extensions=extensions)

@@ -325,6 +325,17 @@ def test_what_does_not_fit_the_schema_is_an_error_of_the_request(
     assert [word for word in INSIDE if word in response.text] == []
 
 
+def test_an_error_of_the_request_quotes_no_value(shared: Any, caplog: Any) -> None:
+    """Neither to the caller nor in a line of the log."""
+    for given in ({"somethingElse": 1}, {"facts": [SECRET]}, {"urgent": SECRET}, {"facts": None}):
+        text = shared.post(RECEIVE, {"input": MINIMAL | given}).text
+        assert "invalid value" in text
+        assert "王小明" not in text
+    inline = f'mutation {{ receiveComplaint(input: {{facts: "{SECRET}"}}) {{ __typename }} }}'
+    assert "王小明" not in shared.post(inline).text
+    assert "王小明" not in caplog.text
+
+
 def test_a_missing_field_is_named(shared: Any) -> None:
     for field in MINIMAL:
         given = {name: value for name, value in MINIMAL.items() if name != field}

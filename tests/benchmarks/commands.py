@@ -21,8 +21,12 @@ from psycopg_pool import AsyncConnectionPool
 from uuid_utils.compat import uuid7
 
 from api.bootstrap import open_event_store, utc_now
-from application.complaints import AssignComplaint, ReceiveComplaint, ReceivedComplaint
-from application.complaints import RegisterComplaint
+from application.complaints import (
+    AssignComplaint,
+    ReceiveComplaint,
+    ReceivedComplaint,
+    RegisterComplaint,
+)
 from application.dispatch import Call, Dispatcher
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import MasterKey, SubjectKeys
@@ -49,7 +53,9 @@ def _operations(clients: int, scale: float) -> int:
     return max(20, int((1500 if clients == 1 else 9600) * scale) // clients)
 
 
-async def product(conninfo: str, master: MasterKey, clients: int, scale: float) -> dict[str, Figures]:
+async def product(
+    conninfo: str, master: MasterKey, clients: int, scale: float
+) -> dict[str, Figures]:
     """Measure the full path."""
     async with open_event_store(conninfo, master, zone=ZoneInfo("Asia/Shanghai")) as store:
         dispatcher = Dispatcher(store, utc_now)
@@ -68,9 +74,7 @@ async def product(conninfo: str, master: MasterKey, clients: int, scale: float) 
 
         async def change(client: int) -> None:
             command = AssignComplaint(complaint=loaded[client], department="运营部")
-            await dispatcher.execute(
-                command, Call(caller=_CALLER, idempotency_key=uuid4().hex)
-            )
+            await dispatcher.execute(command, Call(caller=_CALLER, idempotency_key=uuid4().hex))
 
         await drive(clients, 20, change)
         changes = await drive(clients, each, change)
@@ -196,7 +200,9 @@ async def crud(conninfo: str, _master: MasterKey, clients: int, scale: float) ->
         return {"create": creates, "one event": await drive(clients, each, change)}
 
 
-def measure(conninfo: Callable[[], str], master: MasterKey, rounds: int, scale: float) -> dict[str, Any]:
+def measure(
+    conninfo: Callable[[], str], master: MasterKey, rounds: int, scale: float
+) -> dict[str, Any]:
     """Run all contenders in turn, some rounds; return medians by contender, operation, clients."""
     import uvloop  # noqa: PLC0415  the server runs on it, too
 
@@ -217,5 +223,3 @@ def measure(conninfo: Callable[[], str], master: MasterKey, rounds: int, scale: 
         for (name, operation), measured_runs in runs.items():
             answer.setdefault(operation, {}).setdefault(clients, {})[name] = median(measured_runs)
     return answer
-
-

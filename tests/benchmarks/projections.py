@@ -185,5 +185,3 @@ def report(conninfo: str, master: MasterKey, scale: float) -> None:
             seconds = perf_counter() - began
             print(f"rebuild {name:<12} {events} events: {seconds:8.1f} s"
                   f"  {events / seconds:9.0f} events/s   {events / seconds / stock:5.1f}x stock")  # fmt: skip
-
-

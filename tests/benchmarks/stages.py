@@ -78,5 +78,3 @@ async def _append_costs(conninfo: str, stored: StoredEvent) -> None:
         each = (perf_counter() - began) / rounds / size * 1e6
         print(f"{f'append with fsync, batches of {size}':<48} {each:8.1f}")
     await writer.close()
-
-
