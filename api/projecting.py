@@ -1,6 +1,6 @@
 """The process that keeps the read models: a child of ``serve``, or ``redress project`` alone."""
 
-import sys
+import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -72,7 +72,8 @@ def parent_is_gone() -> threading.Event:
     gone = threading.Event()
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1024):
+        # Not through sys.stdin: a thread that waits in it makes the interpreter abort at its end.
+        while os.read(0, 1024):
             pass
         gone.set()
 

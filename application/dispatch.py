@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 
 from application.desk import Desk, EventStore
 from application.eventstore.errors import (
+    NotStoredError,
     OutcomeUnknownError,
     RepeatedError,
     SubjectKeyRacedError,
@@ -168,6 +169,7 @@ class Dispatcher:
         if key.int in self._running:
             raise StillRunningError
         self._running.add(key.int)
+        unknown = False
         try:
             for attempt in range(TRIES):
                 desk = Desk(
@@ -198,6 +200,11 @@ class Dispatcher:
                         # The row under our key tells whether it was stored: ask again.
                         if attempt == TRIES - 1:
                             raise
+                        unknown = True
+                    except NotStoredError as error:
+                        if unknown:  # this attempt stored nothing, an earlier one perhaps did
+                            raise OutcomeUnknownError("the earlier reply was lost") from error
+                        raise
                 await asyncio.sleep(random.uniform(0.001, 0.01) * (attempt + 1))  # noqa: S311
             raise ConcurrentChangeError(desk.root_kind)
         finally:

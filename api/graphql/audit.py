@@ -91,8 +91,8 @@ class Query:
         self, info: ApiInfo, case_id: strawberry.ID, as_of: AsOf | None = None
     ) -> list[CaseEntry]:
         """Return the history."""
-        case = as_uuid(case_id, field="caseId")
         partner = info.context.partner_scope("caseHistory")
+        case = as_uuid(case_id, field="caseId")
         conditions = [Condition("case_id", "=", case), *_until(as_of)]
         rows: list[CaseEntryRow] = []
         after: str | None = None

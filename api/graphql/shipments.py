@@ -151,6 +151,7 @@ class Query:
     @strawberry.field(description="The shipment of a waybill, if there is one.")
     async def shipment(self, info: ApiInfo, waybill: str) -> Shipment | None:
         """Find by waybill."""
+        info.context.partner_scope("shipments")
         return await _load_node(info, shipment_id(identifiers.waybill(waybill)))
 
     @strawberry.field(description="Shipments, by the time at which their file was opened.")

@@ -1,5 +1,6 @@
 """Loading aggregates: newest snapshot, later events, one round trip; and taking snapshots."""
 
+import asyncio
 from dataclasses import astuple, dataclass
 from typing import Any, Final, LiteralString, TypeVar
 from uuid import UUID
@@ -10,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from application.eventstore.codec import EventMapper, SnapshotCodec
 from application.eventstore.errors import NotStoredError
+from application.eventstore.lookup import GroupLookup
 from application.eventstore.subject_keys import SELECT_CURRENT, SubjectKeys
 from domain.aggregate import Aggregate
 
@@ -18,20 +20,19 @@ SNAPSHOT_EVERY: Final = 50
 
 A = TypeVar("A", bound=Aggregate)
 
-_SELECT_STREAM: LiteralString = """
+_SELECT_STREAMS: LiteralString = """
 WITH newest AS (
-    SELECT originator_version, topic, state FROM log.snapshots
-    WHERE originator_id = %(id)b AND %(use_snapshot)b
-    ORDER BY originator_version DESC LIMIT 1
+    SELECT DISTINCT ON (originator_id) originator_id, originator_version, state
+    FROM log.snapshots
+    WHERE originator_id = ANY(%(ids)b) AND %(use_snapshots)b
+    ORDER BY originator_id, originator_version DESC
 )
-SELECT true, originator_version, topic, state FROM newest
+SELECT originator_id, true AS is_snapshot, originator_version, '' AS topic, state FROM newest
 UNION ALL
-SELECT false, originator_version, topic, state FROM (
-    SELECT originator_version, topic, state FROM log.stored_events
-    WHERE originator_id = %(id)b
-        AND originator_version > coalesce((SELECT originator_version FROM newest), 0)
-    ORDER BY originator_version
-) AS events
+SELECT e.originator_id, false, e.originator_version, e.topic, e.state
+FROM log.stored_events AS e LEFT JOIN newest AS n ON n.originator_id = e.originator_id
+WHERE e.originator_id = ANY(%(ids)b) AND e.originator_version > coalesce(n.originator_version, 0)
+ORDER BY originator_id, is_snapshot DESC, originator_version
 """
 _INSERT_SNAPSHOT: LiteralString = """
 INSERT INTO log.snapshots (originator_id, originator_version, topic, state)
@@ -62,11 +63,16 @@ class StreamReader:
         self._mapper = mapper
         self._keys = keys
         self._snapshots = SnapshotCodec()
+        self._streams = GroupLookup(self._fetch_streams)
+        self._data_keys = GroupLookup(self._fetch_keys)
 
     async def load(self, cls: type[A], stream: UUID, *, use_snapshot: bool = True) -> A:
         """Return the aggregate as of now; blank (version 0) if nothing ever happened to it."""
+        if use_snapshot:
+            rows = await self._streams.get(stream) or []
+        else:
+            rows = (await self._fetch_streams([stream], use_snapshots=False)).get(stream, [])
         aggregate: A | None = None
-        rows = await self._fetch(_SELECT_STREAM, {"id": stream, "use_snapshot": use_snapshot})
         for is_snapshot, version, topic, state in rows:
             if is_snapshot:
                 aggregate = self._snapshots.decode(cls, stream, version, state)
@@ -92,10 +98,22 @@ class StreamReader:
         unknown = self._keys.unknown(subjects)
         if not unknown:
             return
-        rows = await self._fetch(SELECT_CURRENT, [unknown])
-        self._keys.learn(rows)
+        found = await asyncio.gather(*map(self._data_keys.get, unknown))
+        self._keys.learn(row for row in found if row is not None)
         for subject in self._keys.unknown(unknown):
             self._keys.create(subject)
+
+    async def _fetch_streams(
+        self, streams: list[UUID], *, use_snapshots: bool = True
+    ) -> dict[UUID, list[tuple[Any, ...]]]:
+        found: dict[UUID, list[tuple[Any, ...]]] = {}
+        parameters = {"ids": streams, "use_snapshots": use_snapshots}
+        for stream, *rest in await self._fetch(_SELECT_STREAMS, parameters):
+            found.setdefault(stream, []).append(tuple(rest))
+        return found
+
+    async def _fetch_keys(self, subjects: list[UUID]) -> dict[UUID, tuple[Any, ...]]:
+        return {row[0]: row for row in await self._fetch(SELECT_CURRENT, [subjects])}
 
     async def _fetch(self, statement: LiteralString, parameters: Any) -> list[tuple[Any, ...]]:
         try:

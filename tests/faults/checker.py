@@ -61,12 +61,20 @@ def check_log(events: list[tuple[Any, ...]]) -> list[str]:
     return faults
 
 
-def check_commands(journal: list[dict[str, Any]], events: list[tuple[Any, ...]]) -> list[str]:
-    found: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+Found = dict[tuple[str, str], list[tuple[int, Any]]]
+
+
+def effects(events: list[tuple[Any, ...]]) -> Found:
+    """Return where the log has each command's token, by topic."""
+    found: Found = {}
     for at, stream, _, topic, _, state in events:
         token = token_of(topic, state)
         if token is not None:
             found.setdefault((topic, token), []).append((at, stream))
+    return found
+
+
+def check_commands(journal: list[dict[str, Any]], found: Found) -> list[str]:
     sent = {line["token"]: line for line in journal if line["what"] == "sent"}
     acked = {line["token"]: line["position"] for line in journal if line["what"] == "acked"}
     tried_again = {line["token"] for line in journal if line["what"] == "failed"}
@@ -79,13 +87,14 @@ def check_commands(journal: list[dict[str, Any]], events: list[tuple[Any, ...]])
         places = found.get((TOPICS[line["operation"]], token), [])
         if len(places) > 1:
             faults.append(f"{token} happened {len(places)} times: {places}")
-        elif token in acked:
-            if [at for at, _ in places] != [acked[token]]:
-                faults.append(f"{token} was acknowledged at {acked[token]} but is at {places}")
-            of_case = found.get(("complaint.received", line["about"]))
-            if line["about"] != token and [p[1] for p in of_case or []] != [places[0][1]]:
+        elif token in acked and [at for at, _ in places] != [acked[token]]:
+            faults.append(f"{token} was acknowledged at {acked[token]} but is at {places}")
+        elif line["about"] != token and places:
+            case = [stream for _, stream in found.get(("complaint.received", line["about"]), [])]
+            if case != [places[0][1]]:
                 faults.append(f"{token} is not of the case that {line['about']} opened")
     for line in journal:
+        # Whoever never sent it again can rely on what the one answer said.
         if line["what"] == "gave_up" and line["why"] == "UNAVAILABLE":
             token = line["token"]
             if token not in tried_again and (TOPICS[sent[token]["operation"]], token) in found:
@@ -153,7 +162,7 @@ def main(conninfo: str, journal_file: Path) -> dict[str, Any]:
     journal = [json.loads(line) for line in lines]
     with psycopg.connect(conninfo, autocommit=True) as connection:
         events = connection.execute(EVENTS).fetchall()
-        faults = check_log(events) + check_commands(journal, events)
+        faults = check_log(events) + check_commands(journal, effects(events))
         faults += check_read_models(connection, events)
     told = Counter(line["why"] for line in journal if line["what"] in {"failed", "gave_up"})
     figures = Counter(line["what"] for line in journal)

@@ -76,6 +76,7 @@ class Client:
         self.name = f"T{number}"
         self.random = random.Random(load.seed * 1000 + number)
         self.patient = number % 4 != 3  # the others never send anything twice
+        self.reads = number % 2 == 0  # the others go on while the read models stand still
 
     async def work(self) -> None:
         for n in count():
@@ -85,7 +86,7 @@ class Client:
             await (self.case(token) if n % 3 else self.way(token))
 
     async def case(self, token: str) -> None:
-        reads = self.random.random() < 0.5
+        in_answer = self.reads and self.random.random() < 0.5
         given = {
             "channel": "PHONE",
             "category": "DELAY",
@@ -95,10 +96,11 @@ class Client:
             "outlet": token,
             "partnerReference": token,
         }
-        answer = await self.command("receive", token, RECEIVE_AND_READ if reads else RECEIVE, given)
-        if answer is None:
+        document = RECEIVE_AND_READ if in_answer else RECEIVE
+        answer = await self.command("receive", token, document, given)
+        if answer is None or not self.reads:
             return
-        if reads:
+        if in_answer:
             complaint = answer["complaint"]["id"]
         else:
             complaint = await self.find(token, answer["position"])
@@ -138,6 +140,7 @@ class Client:
                 return None
             if not self.patient or time.monotonic() > until:
                 self.load.note("gave_up", token, why=why)
+                await asyncio.sleep(0.1)
                 return None
             self.load.note("failed", token, why=why)
             await asyncio.sleep(self.random.uniform(0.02, 0.2))
