@@ -53,7 +53,7 @@ class Settings:
         """Read and check everything; SettingsError lists all faults at once."""
         faults: list[str] = []
         port_text = environ.get("REDRESS_PORT") or "8000"
-        port = int(port_text) if port_text.isdecimal() else -1
+        port = int(port_text) if port_text.isascii() and port_text.isdecimal() else -1
         if not 0 <= port <= 65535:  # noqa: PLR2004  the range of ports
             faults.append(f"REDRESS_PORT must be a number from 0 to 65535, not {port_text!r}")
         zone_name = environ.get("REDRESS_TIMEZONE") or "Asia/Shanghai"

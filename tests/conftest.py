@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     directory = Path(tempfile.mkdtemp(prefix="redress-tests-"))
     os.environ[_DIRECTORY] = str(directory)
-    server = EmbeddedPostgres(directory, settings={"max_connections": "300"})
+    server = EmbeddedPostgres(directory, settings={"max_connections": "300", "fsync": "off"})
     server.__enter__()
     config.stash[_SERVER] = (server, directory)
     with psycopg.connect(server.conninfo(dbname="postgres"), autocommit=True) as connection:
@@ -63,7 +63,7 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
     admin = postgres.conninfo(dbname="postgres")
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG").format(
                 sql.Identifier(name), sql.Identifier(_TEMPLATE)
             )
         )

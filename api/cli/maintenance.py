@@ -1,5 +1,6 @@
 """``redress migrate``, ``project``, ``rebuild``, ``doctor``."""
 
+import re
 import signal
 import threading
 from time import perf_counter
@@ -121,7 +122,8 @@ def _setting(chosen: Settings, name: str) -> tuple[str, str]:
 
 def _without_password(url: str) -> str:
     head, at, tail = url.rpartition("@")
-    return f"postgresql://***{at}{tail}" if at and head else url
+    shown = f"postgresql://***{at}{tail}" if at and head else url
+    return re.sub(r"(?i)(password=)[^&]*", r"\1***", shown)
 
 
 def _database_checks(connection: psycopg.Connection[Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ def serve(
     """Serve until Ctrl-C."""
     chosen = settings()
     configure_logging(chosen.log_level)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as orderly an end as Ctrl-C
     try:
         with (
             _only_server(chosen),

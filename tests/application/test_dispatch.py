@@ -364,8 +364,8 @@ def test_a_shipment_is_imported_with_its_past_once(office: Any) -> None:
         occurred_at=NOON - timedelta(days=2),
     )
 
-    assert office.do(command, ADMINISTRATOR).result is True
-    assert office.do(command, ADMINISTRATOR, door=1).result is False
+    assert office.do(command, ADMINISTRATOR).result.new
+    assert not office.do(command, ADMINISTRATOR, door=1).result.new
     assert office.topics(shipment_id(WAYBILL)) == [
         "shipment.opened",
         "shipment.facts_recorded",

@@ -73,7 +73,14 @@ def test_the_life_of_a_server(deployment: Any, eventually: Eventually) -> None:
     key = deployment.create_key()["key"]
     found = post(url, key, "{ complaints { totalCount } }").json()
     assert found == {"data": {"complaints": {"totalCount": 1}}}
-    assert deployment.stop(signal.SIGTERM) in {0, -signal.SIGTERM}
+    assert deployment.stop(signal.SIGTERM) == 0
+    assert deployment.processes() == []
+
+    # With another deployment's master key nothing starts.
+    (deployment.data / "keys" / "master.key").write_text(b64encode(bytes(32)).decode())
+    refused = deployment.run("serve")
+    assert refused.returncode == 1
+    assert "keys/master.key" in one_line(refused.stderr)
     assert deployment.processes() == []
 
 
@@ -82,7 +89,7 @@ def test_keys_made_and_revoked_while_the_database_was_away(
 ) -> None:
     """The server hears nothing while it has no connection: it asks again afterwards."""
     url = deployment.start()
-    revoked, kept = deployment.create_key(), deployment.create_key()
+    revoked = deployment.create_key()
     assert post(url, revoked["key"]).status_code == 200
 
     # Nobody restarts what is frozen; the CLI takes the place of the supervisor.
@@ -96,7 +103,6 @@ def test_keys_made_and_revoked_while_the_database_was_away(
         server.resume()
     eventually(lambda: post(url, made["key"]).status_code == 200, 10)
     assert post(url, revoked["key"]).status_code == 401
-    assert post(url, kept["key"]).status_code == 200
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
@@ -152,7 +158,7 @@ def test_the_address_of_another_machine(deployment: Any) -> None:
     assert "set REDRESS_PORT" in one_line(refused.stderr)
 
 
-@pytest.mark.parametrize("content", ["", "nonsense", "密钥"])
+@pytest.mark.parametrize("content", ["", "nonsense"])
 def test_a_master_key_that_is_none(deployment: Any, content: str) -> None:
     file: Path = deployment.data / "keys" / "master.key"
     file.parent.mkdir(parents=True)
@@ -161,18 +167,6 @@ def test_a_master_key_that_is_none(deployment: Any, content: str) -> None:
     assert refused.returncode == 1
     assert str(file) in one_line(refused.stderr)
     assert "nonsense" not in refused.stderr
-
-
-def test_the_master_key_of_another_deployment(deployment: Any) -> None:
-    url = deployment.start()
-    key = deployment.create_key()["key"]
-    assert post(url, key, RECEIVE).json()["data"]["receiveComplaint"]["position"]
-    assert deployment.stop() == 0
-    (deployment.data / "keys" / "master.key").write_text(b64encode(bytes(32)).decode())
-    refused = deployment.run("serve")
-    assert refused.returncode == 1
-    assert "keys/master.key" in one_line(refused.stderr)
-    assert deployment.processes() == []
 
 
 def test_bad_settings_are_all_named_at_once(deployment: Any) -> None:

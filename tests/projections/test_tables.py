@@ -90,6 +90,10 @@ def connection(database: str) -> Iterator[Connection[Any]]:
 
 def rebuild_all(database: str, master: MasterKey) -> None:
     opened = Database(url=database, embedded=None, master=master)
+    with psycopg.connect(database, autocommit=True) as connection:
+        # A copy of a template has no privileges of its own; migrations grant this one.
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO redress_owner").format(name))
     with psycopg.connect(as_role(database, "redress_owner"), autocommit=True) as owner:
         for projection in PROJECTIONS.values():
             rebuild(owner, projection, feed(opened), Unsealing(master))
