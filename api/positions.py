@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, LiteralString
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import tuple_row
 
 from projections import PROJECTIONS
@@ -84,7 +85,9 @@ class Positions:
                     self._conninfo(), autocommit=True, row_factory=tuple_row
                 ) as connection:
                     for channel in (EVENTS_CHANNEL, PROJECTED_CHANNEL, KEYS_CHANNEL):
-                        await connection.execute(f"LISTEN {channel}")
+                        await connection.execute(
+                            sql.SQL("LISTEN {}").format(sql.Identifier(channel))
+                        )
                     await self._catch_up(connection)
                     self.connected = True
                     async for notification in connection.notifies():

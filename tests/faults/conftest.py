@@ -1,5 +1,6 @@
-"""A deployment of its own for each test that kills: the real ``redress serve`` and its database."""
+"""Deployments that can be killed, and companies whose projectors can: what fault tests need."""
 
+import asyncio
 import json
 import os
 import re
@@ -8,11 +9,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psutil
 import psycopg
@@ -20,7 +24,31 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from api.bootstrap import as_role, open_dispatcher
+from api.database import Database
 from api.embedded_postgres import EmbeddedPostgres
+from api.projecting import feed, keep_read_models
+from application.complaints import (
+    AnswerComplaint,
+    AssignComplaint,
+    CloseComplaint,
+    RateHandling,
+    ReceiveComplaint,
+    ReceivedComplaint,
+    RegisterComplaint,
+)
+from application.dispatch import Call, Dispatcher
+from application.eventstore.subject_keys import MasterKey, Unsealing
+from application.permissions import Caller
+from application.shipments import RateDelivery, RecordDelivery, RecordMilestone
+from domain.complaint import Category, Channel
+from domain.identifiers import waybill
+from domain.rating import score
+from domain.roles import PersonId, Role
+from domain.shipment import Milestone, MilestoneKind
+from projections import PROJECTIONS
+from projections.engine import Projection, Projector, use_live_tables
+from projections.rebuild import rebuild
 
 REDRESS = (sys.executable, "-m", "api.cli.main")
 START_SECONDS = 60.0
@@ -242,3 +270,113 @@ def deployment() -> Iterator[Deployment]:
     made = Deployment(Path(tempfile.mkdtemp(prefix="redress-faults-")))
     yield made
     made.destroy()
+
+
+CALL = Call(caller=Caller("desk", PersonId("desk"), Role.FRONT_DESK))
+REACHED = """
+SELECT count(*) FROM ops.projection_positions
+WHERE position = (SELECT max(notification_id) FROM log.stored_events)
+"""
+
+
+def receive(number: int) -> ReceiveComplaint:
+    return ReceiveComplaint(
+        received=ReceivedComplaint(
+            channel=Channel.PHONE,
+            category=Category.LOSS,
+            complainant=f"Customer {number}",
+            subject=f"Parcel {number}",
+            facts="It never came.",
+        )
+    )
+
+
+async def case(dispatcher: Dispatcher, number: int) -> UUID:
+    """Six events of a complaint and three of a shipment."""
+    complaint = (await dispatcher.execute(receive(number), CALL)).result
+    code = waybill(f"KF-{number:06}")
+    for command in (
+        RegisterComplaint(complaint=complaint),
+        RecordMilestone(waybill=code, milestone=Milestone(MilestoneKind.HUB_SCAN, "HUB")),
+        AssignComplaint(complaint=complaint, department="HUB"),
+        RecordDelivery(waybill=code),
+        AnswerComplaint(complaint=complaint, answer=f"Found {number}."),
+        RateDelivery(waybill=code, reference="1", score=score(4), comment=f"Late {number}"),
+        CloseComplaint(complaint=complaint),
+        RateHandling(complaint=complaint, score=score(2), comment=f"Slow {number}"),
+    ):
+        await dispatcher.execute(command, CALL)
+    return complaint
+
+
+class Company:
+    """A database with a command side, projectors when asked for, and a look at all of it."""
+
+    def __init__(self, database: str, master: MasterKey) -> None:
+        self.conninfo = database
+        self.master = master
+        self.database = Database(database, None, master)
+        self._count = 0
+
+    def write(self, cases: int) -> list[UUID]:
+        async def all_of_them() -> list[UUID]:
+            async with open_dispatcher(
+                self.conninfo, self.master, zone=ZoneInfo("UTC")
+            ) as dispatcher:
+                numbers = range(self._count, self._count + cases)
+                self._count += cases
+                return await asyncio.gather(*(case(dispatcher, number) for number in numbers))
+
+        return asyncio.run(all_of_them())
+
+    def rows(self, statement: Any, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def projector(self, **options: Any) -> Iterator[Projector]:
+        with psycopg.connect(
+            as_role(self.conninfo, "redress_writer"), autocommit=True
+        ) as connection:
+            use_live_tables(connection)
+            yield Projector(connection, feed(self.database), Unsealing(self.master), **options)
+
+    def project(self, *projections: Projection, **options: Any) -> None:
+        with self.projector(**options) as projector:
+            for projection in projections or PROJECTIONS.values():
+                while projector.advance(projection):
+                    pass
+
+    def rebuild(self, *projections: Projection, **options: Any) -> None:
+        conninfo = as_role(self.conninfo, "redress_owner", statement_timeout_ms=0)
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            for projection in projections or PROJECTIONS.values():
+                opener = Unsealing(self.master)
+                rebuild(connection, projection, feed(self.database), opener, **options)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the read models from a thread."""
+        stop = threading.Event()
+        thread = threading.Thread(target=keep_read_models, args=(self.database, stop.is_set))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(30)
+        assert not thread.is_alive()
+
+    def caught_up(self) -> bool:
+        return self.rows(REACHED) == [(len(PROJECTIONS),)]
+
+
+@pytest.fixture
+def company(database: str, master: MasterKey) -> Company:
+    with psycopg.connect(database) as connection:  # a copy of a database lacks the grants on it
+        connection.execute(
+            sql.SQL("GRANT CREATE ON DATABASE {} TO redress_owner").format(
+                sql.Identifier(connection.info.dbname)
+            )
+        )
+    return Company(database, master)

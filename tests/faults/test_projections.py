@@ -1,6 +1,5 @@
 """Projections under faults: exactly once, poison parked, rebuilt while everything runs."""
 
-import asyncio
 import random
 import subprocess
 import sys
@@ -12,155 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api.bootstrap import as_role, open_dispatcher
-from api.database import Database
-from api.projecting import feed, keep_read_models
-from application.complaints import (
-    AnswerComplaint,
-    AssignComplaint,
-    CloseComplaint,
-    RateHandling,
-    ReceiveComplaint,
-    ReceivedComplaint,
-    RegisterComplaint,
-)
-from application.dispatch import Call, Dispatcher
-from application.eventstore.subject_keys import MasterKey, Unsealing
-from application.permissions import Caller
-from application.shipments import RateDelivery, RecordDelivery, RecordMilestone
-from domain.complaint import Category, Channel, Complaint
-from domain.identifiers import waybill
-from domain.rating import score
-from domain.roles import PersonId, Role
-from domain.shipment import Milestone, MilestoneKind
+from api.bootstrap import as_role
+from domain.complaint import Complaint
 from projections import PROJECTIONS
-from projections.engine import Batch, Entry, Projection, Projector, on, use_live_tables
-from projections.rebuild import RebuildRunningError, rebuild
+from projections.engine import Batch, Entry, Projection, on
+from projections.rebuild import RebuildRunningError
 from projections.tables import Table
 
 HERE = Path(__file__).parent
-CALL = Call(caller=Caller("desk", PersonId("desk"), Role.FRONT_DESK))
 LAST = "SELECT coalesce(max(notification_id), 0) FROM log.stored_events"
-REACHED = """
-SELECT count(*) FROM ops.projection_positions
-WHERE position = (SELECT max(notification_id) FROM log.stored_events)
-"""
-Rows = dict[str, list[str]]
-ReadModels = Callable[[str], Rows]
+ReadModels = Callable[[str], dict[str, list[str]]]
 Eventually = Callable[..., Any]
 
 
-def receive(number: int) -> ReceiveComplaint:
-    return ReceiveComplaint(
-        received=ReceivedComplaint(
-            channel=Channel.PHONE,
-            category=Category.LOSS,
-            complainant=f"Customer {number}",
-            subject=f"Parcel {number}",
-            facts="It never came.",
-        )
-    )
-
-
-async def case(dispatcher: Dispatcher, number: int) -> UUID:
-    """Six events of a complaint and three of a shipment."""
-    complaint = (await dispatcher.execute(receive(number), CALL)).result
-    code = waybill(f"KF-{number:06}")
-    for command in (
-        RegisterComplaint(complaint=complaint),
-        RecordMilestone(waybill=code, milestone=Milestone(MilestoneKind.HUB_SCAN, "HUB")),
-        AssignComplaint(complaint=complaint, department="HUB"),
-        RecordDelivery(waybill=code),
-        AnswerComplaint(complaint=complaint, answer=f"Found {number}."),
-        RateDelivery(waybill=code, reference="1", score=score(4), comment=f"Late {number}"),
-        CloseComplaint(complaint=complaint),
-        RateHandling(complaint=complaint, score=score(2), comment=f"Slow {number}"),
-    ):
-        await dispatcher.execute(command, CALL)
-    return complaint
-
-
-class Company:
-    """A database with a command side, projectors when asked for, and a look at all of it."""
-
-    def __init__(self, database: str, master: MasterKey) -> None:
-        self.conninfo = database
-        self.master = master
-        self.database = Database(database, None, master)
-        self._count = 0
-
-    def write(self, cases: int) -> list[UUID]:
-        async def all_of_them() -> list[UUID]:
-            async with open_dispatcher(
-                self.conninfo, self.master, zone=ZoneInfo("UTC")
-            ) as dispatcher:
-                numbers = range(self._count, self._count + cases)
-                self._count += cases
-                return await asyncio.gather(*(case(dispatcher, number) for number in numbers))
-
-        return asyncio.run(all_of_them())
-
-    def rows(self, statement: Any, *parameters: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.conninfo, autocommit=True) as connection:
-            return connection.execute(statement, parameters).fetchall()
-
-    @contextmanager
-    def projector(self, **options: Any) -> Iterator[Projector]:
-        with psycopg.connect(
-            as_role(self.conninfo, "redress_writer"), autocommit=True
-        ) as connection:
-            use_live_tables(connection)
-            yield Projector(connection, feed(self.database), Unsealing(self.master), **options)
-
-    def project(self, *projections: Projection, **options: Any) -> None:
-        with self.projector(**options) as projector:
-            for projection in projections or PROJECTIONS.values():
-                while projector.advance(projection):
-                    pass
-
-    def rebuild(self, *projections: Projection, **options: Any) -> None:
-        conninfo = as_role(self.conninfo, "redress_owner", statement_timeout_ms=0)
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            for projection in projections or PROJECTIONS.values():
-                opener = Unsealing(self.master)
-                rebuild(connection, projection, feed(self.database), opener, **options)
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Keep the read models from a thread."""
-        stop = threading.Event()
-        thread = threading.Thread(target=keep_read_models, args=(self.database, stop.is_set))
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(30)
-        assert not thread.is_alive()
-
-    def caught_up(self) -> bool:
-        return self.rows(REACHED) == [(len(PROJECTIONS),)]
-
-
-@pytest.fixture
-def company(database: str, master: MasterKey) -> Company:
-    with psycopg.connect(database) as connection:  # a copy of a database lacks the grants on it
-        connection.execute(
-            sql.SQL("GRANT CREATE ON DATABASE {} TO redress_owner").format(
-                sql.Identifier(connection.info.dbname)
-            )
-        )
-    return Company(database, master)
-
-
-def expect_rebuilt_equals(company: Company, read_models: ReadModels) -> None:
+def expect_rebuilt_equals(company: Any, read_models: ReadModels) -> None:
     assert company.rows("SELECT * FROM ops.parked_events") == []
     live = read_models(company.conninfo)
     assert len(live["read.case_entries"]) == company.rows(LAST)[0][0]
@@ -169,7 +38,7 @@ def expect_rebuilt_equals(company: Company, read_models: ReadModels) -> None:
 
 
 @contextmanager
-def projector_process(company: Company) -> Iterator[subprocess.Popen[bytes]]:
+def projector_process(company: Any) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, HERE / "projector.py", company.conninfo, "keep"],
         stdin=subprocess.PIPE,
@@ -189,7 +58,7 @@ def projector_process(company: Company) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_two_projector_processes_never_double(
-    company: Company, read_models: ReadModels, eventually: Eventually
+    company: Any, read_models: ReadModels, eventually: Eventually
 ) -> None:
     with projector_process(company), projector_process(company):
         for _ in range(5):
@@ -200,7 +69,7 @@ def test_two_projector_processes_never_double(
 
 @pytest.mark.acceptance
 def test_projector_killed_in_the_middle_of_batches(
-    company: Company, read_models: ReadModels, *, full_volume: bool
+    company: Any, read_models: ReadModels, *, full_volume: bool
 ) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
     kills = 200 if full_volume else 25
@@ -265,7 +134,7 @@ class TallyProjection(Projection):
 
 
 @pytest.fixture
-def tallies(company: Company) -> TallyProjection:
+def tallies(company: Any) -> TallyProjection:
     with psycopg.connect(as_role(company.conninfo, "redress_owner")) as connection:
         connection.execute(
             "CREATE TABLE read.tallies"
@@ -274,13 +143,13 @@ def tallies(company: Company) -> TallyProjection:
     return TallyProjection()
 
 
-def tally(company: Company) -> dict[UUID, tuple[int, int]]:
+def tally(company: Any) -> dict[UUID, tuple[int, int]]:
     return {row[0]: row[1:] for row in company.rows("SELECT id, seen, last FROM read.tallies")}
 
 
 @pytest.mark.parametrize("batch_events", [1, 4, 1000])
 def test_poison_is_parked_its_stream_waits_and_a_rebuild_heals(
-    company: Company, tallies: TallyProjection, batch_events: int
+    company: Any, tallies: TallyProjection, batch_events: int
 ) -> None:
     first, poisoned, third = company.write(3)
     tallies.poison = poisoned
@@ -314,7 +183,7 @@ def test_poison_is_parked_its_stream_waits_and_a_rebuild_heals(
     assert tally(company) == dict.fromkeys([first, poisoned, third, *later], whole)
 
 
-def store_state(company: Company, stream: UUID, state: bytes) -> bytes:
+def store_state(company: Any, stream: UUID, state: bytes) -> bytes:
     """Replace the third event of a stream, as no role but the superuser can; return the old one."""
     with psycopg.connect(company.conninfo) as connection:
         row = connection.execute(
@@ -335,7 +204,7 @@ def store_state(company: Company, stream: UUID, state: bytes) -> bytes:
     "state", [b"\x00\xff", b"{}", b"null", b"", b'{"v":1,"meta":null,"data":{}}', b"[" * 100_000]
 )
 def test_an_undecodable_event_is_parked_by_every_read_model(
-    company: Company, read_models: ReadModels, state: bytes
+    company: Any, read_models: ReadModels, state: bytes
 ) -> None:
     _, corrupt, _ = company.write(3)
     good = store_state(company, corrupt, state)
@@ -360,7 +229,7 @@ def test_an_undecodable_event_is_parked_by_every_read_model(
     assert company.rows("SELECT DISTINCT state FROM read.complaints") == [("closed",)]
 
 
-def test_an_event_of_an_unknown_topic_is_parked_and_shown(company: Company) -> None:
+def test_an_event_of_an_unknown_topic_is_parked_and_shown(company: Any) -> None:
     (stream,) = company.write(1)
     with psycopg.connect(company.conninfo) as connection:
         connection.execute(
@@ -378,7 +247,7 @@ def test_an_event_of_an_unknown_topic_is_parked_and_shown(company: Company) -> N
 
 @pytest.mark.acceptance
 def test_readers_never_see_a_half_built_model(
-    company: Company, read_models: ReadModels, eventually: Eventually, *, full_volume: bool
+    company: Any, read_models: ReadModels, eventually: Eventually, *, full_volume: bool
 ) -> None:
     rounds = 10 if full_volume else 3
     stop = threading.Event()
@@ -428,7 +297,7 @@ def test_readers_never_see_a_half_built_model(
     expect_rebuilt_equals(company, read_models)
 
 
-def test_a_second_rebuild_of_the_same_model_is_refused(company: Company) -> None:
+def test_a_second_rebuild_of_the_same_model_is_refused(company: Any) -> None:
     company.write(2)
     refused = []
 
@@ -444,7 +313,7 @@ def test_a_second_rebuild_of_the_same_model_is_refused(company: Company) -> None
 
 
 def test_a_rebuild_that_dies_leaves_the_live_model_and_can_be_repeated(
-    company: Company, read_models: ReadModels
+    company: Any, read_models: ReadModels
 ) -> None:
     company.write(10)
     company.project()
@@ -467,7 +336,7 @@ def test_a_rebuild_that_dies_leaves_the_live_model_and_can_be_repeated(
 
 @pytest.mark.acceptance
 def test_a_database_that_goes_away_is_found_again(
-    company: Company, read_models: ReadModels, eventually: Eventually, *, full_volume: bool
+    company: Any, read_models: ReadModels, eventually: Eventually, *, full_volume: bool
 ) -> None:
     name = conninfo_to_dict(company.conninfo)["dbname"]
     admin = make_conninfo(company.conninfo, dbname="postgres")
@@ -493,7 +362,7 @@ def test_a_database_that_goes_away_is_found_again(
     ],
 )
 def test_a_commit_that_fails_loses_nothing_and_parks_nothing(
-    company: Company, tallies: TallyProjection, what: str, error: type[psycopg.Error]
+    company: Any, tallies: TallyProjection, what: str, error: type[psycopg.Error]
 ) -> None:
     streams = company.write(3)
     with psycopg.connect(company.conninfo) as connection:
