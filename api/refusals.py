@@ -88,6 +88,29 @@ REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
     ),
 }
 
+FAULT_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    "NOT_YET_PROJECTED": (
+        "the read models are at position {reached}, not yet at {position}",
+        "读模型目前在位置{reached}，尚未到达{position}",
+    ),
+    "OUTCOME_UNKNOWN": (
+        "the outcome is unknown; send it again with the same Idempotency-Key",
+        "结果未知，请使用相同的Idempotency-Key重新发送",
+    ),
+    "UNAVAILABLE": (
+        "the database is not available now; nothing was stored, try again later",
+        "数据库暂不可用，未保存任何内容，请稍后重试",
+    ),
+    "INTERNAL": ("an unexpected fault; it was logged", "发生意外错误，已记录日志"),
+}
+"""What a caller is told of a fault, by the code in the error's extensions."""
+
+
+def fault_message(code: str, lang: str, **values: object) -> str:
+    """Return the message of a fault in ``en`` or ``zh``."""
+    en, zh = FAULT_TEXTS[code]
+    return (zh if lang == "zh" else en).format_map(values)
+
 
 def refusal_code(error: type[DomainError]) -> str:
     """Return the stable code of a refusal, such as ``WRONG_STATE``."""

@@ -36,6 +36,7 @@ BANNED_NAMES = {
 }
 READS = {"shipments", "complaints", "ratings", "caseHistory", "personalData", "systemState"}
 LINES = 500
+LINES_OF_TESTS = 800
 LONGER = {"api/embedded_postgres.py"}
 """Files that are still longer than a reader wants; a new one needs a reason."""
 
@@ -249,7 +250,7 @@ def test_no_module_is_named_after_nothing() -> None:
 def test_the_top_level_holds_nothing_unexpected() -> None:
     try:
         listed = subprocess.run(
-            ["git", "ls-files", "-z"],  # noqa: S607
+            ["git", "ls-files", "-z"],
             cwd=ROOT,
             check=True,
             capture_output=True,
@@ -267,7 +268,11 @@ def test_no_file_is_longer_than_a_reader_wants() -> None:
         for path in sources(*PRODUCT, "tests")
     }
 
-    assert {name for name, count in lines.items() if count >= LINES} <= LONGER
+    assert {
+        name
+        for name, count in lines.items()
+        if count >= (LINES_OF_TESTS if name.startswith("tests/") else LINES)
+    } <= LONGER
 
 
 CLOCKS_AND_DICE = {

@@ -9,18 +9,19 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import uvicorn
 
-from api.app import create_app
 from api.cli.context import fail, run, settings
 from api.cli.demo import demonstration_keys, load_demonstration
 from api.database import Database, DatabaseUnusableError, open_database
 from api.logs import configure_logging
 from api.settings import Settings
 from api.supervision import keep_child, keep_database
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 def serve(
@@ -113,6 +114,11 @@ def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
 async def _serve(
     chosen: Settings, database: Database, sockets: list[socket.socket], *, demo: bool
 ) -> None:
+    # Imported here: no other command needs the web server, which takes a second to import.
+    import uvicorn  # noqa: PLC0415
+
+    from api.app import create_app  # noqa: PLC0415
+
     config = uvicorn.Config(
         create_app(chosen, database),
         log_level="warning",
@@ -138,7 +144,7 @@ async def _serve(
 
 
 async def _announce(
-    server: uvicorn.Server, chosen: Settings, sockets: list[socket.socket], *, demo: bool
+    server: "uvicorn.Server", chosen: Settings, sockets: list[socket.socket], *, demo: bool
 ) -> None:
     while not server.started:  # noqa: ASYNC110  uvicorn offers no event
         await asyncio.sleep(0.01)

@@ -264,10 +264,14 @@ class ComplaintPayload:
     key: strawberry.Private[UUID]
     position: Long
 
-    @strawberry.field
-    async def complaint(self, info: ApiInfo) -> Complaint:
+    @strawberry.field(
+        description="The complaint after the change; null, with an error, if the read models are"
+        " late: the change is stored all the same."
+    )
+    async def complaint(self, info: ApiInfo) -> Complaint | None:
         """Return the complaint as the command left it, or later."""
-        return complaint_type(await info.context.changed(COMPLAINTS, self.key, self.position))
+        row = await info.context.changed(COMPLAINTS, self.key, self.position)
+        return None if row is None else complaint_type(row)
 
 
 def _payload(key: UUID, position: int) -> ComplaintPayload:

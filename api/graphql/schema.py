@@ -20,7 +20,7 @@ from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import NODE_LOADERS, Node, as_uuid, split_global_id
 from api.graphql.scalars import SCALARS
 from api.positions import NotYetProjectedError
-from api.refusals import refusal_code, refusal_message, refusal_rule
+from api.refusals import fault_message, refusal_code, refusal_message, refusal_rule
 from application.eventstore.errors import NotStoredError, OutcomeUnknownError
 from domain.errors import DomainError, InvalidValueError, Rule
 from domain.roles import Role
@@ -87,7 +87,7 @@ class ReadYourWrites(SchemaExtension):
                 await context.services.positions.wait_for(context.after_position)
             except NotYetProjectedError as error:
                 self.execution_context.result = ExecutionResult(
-                    data=None, errors=[_told(GraphQLError(str(error), original_error=error))]
+                    data=None, errors=[GraphQLError(str(error), original_error=error)]
                 )
         yield
 
@@ -105,7 +105,7 @@ class Faults(SchemaExtension):
             result.errors = [_told(error, lang) for error in errors]
 
 
-def _told(error: GraphQLError, lang: str = "en") -> GraphQLError:
+def _told(error: GraphQLError, lang: str) -> GraphQLError:
     original = error.original_error
     while isinstance(original, GraphQLError):
         original = original.original_error
@@ -120,20 +120,26 @@ def _told(error: GraphQLError, lang: str = "en") -> GraphQLError:
         message = refusal_message(original, lang)
     elif isinstance(original, NotYetProjectedError):
         extensions = {"code": "NOT_YET_PROJECTED", "reached": original.reached}
-        message = str(original)
-    elif isinstance(original, OutcomeUnknownError):
-        extensions = {"code": "OUTCOME_UNKNOWN"}
-        message = "the outcome is unknown; send it again with the same Idempotency-Key"
-    elif isinstance(original, (NotStoredError, psycopg.OperationalError)):
-        extensions = {"code": "UNAVAILABLE"}
-        message = "the database is not available now; nothing was stored, try again later"
+        message = fault_message(
+            "NOT_YET_PROJECTED", lang, reached=original.reached, position=original.position
+        )
     else:
-        # Its place, not its message, which may quote what was sent.
-        trace = [f"{f.filename}:{f.lineno}" for f in extract_tb(original.__traceback__)[-_FRAMES:]]
-        _log.error("fault", error=type(original).__name__, path=error.path, trace=trace)
-        extensions = {"code": "INTERNAL"}
-        message = "an unexpected fault; it was logged"
+        extensions = {"code": _fault_code(original)}
+        message = fault_message(extensions["code"], lang)
+        if extensions["code"] == "INTERNAL":
+            # Its place, not its message, which may quote what was sent.
+            frames = extract_tb(original.__traceback__)[-_FRAMES:]
+            trace = [f"{frame.filename}:{frame.lineno}" for frame in frames]
+            _log.error("fault", error=type(original).__name__, path=error.path, trace=trace)
     return GraphQLError(message, error.nodes, path=error.path, extensions=extensions)
+
+
+def _fault_code(fault: Exception) -> str:
+    if isinstance(fault, OutcomeUnknownError):
+        return "OUTCOME_UNKNOWN"
+    if isinstance(fault, (NotStoredError, psycopg.OperationalError)):
+        return "UNAVAILABLE"
+    return "INTERNAL"
 
 
 def _parts(name: str) -> tuple[type, ...]:

@@ -196,10 +196,14 @@ class ShipmentPayload:
     key: strawberry.Private[UUID]
     position: Long
 
-    @strawberry.field
-    async def shipment(self, info: ApiInfo) -> Shipment:
+    @strawberry.field(
+        description="The shipment after the change; null, with an error, if the read models are"
+        " late: the change is stored all the same."
+    )
+    async def shipment(self, info: ApiInfo) -> Shipment | None:
         """Return the shipment as the command left it, or later."""
-        return shipment_type(await info.context.changed(SHIPMENTS, self.key, self.position))
+        row = await info.context.changed(SHIPMENTS, self.key, self.position)
+        return None if row is None else shipment_type(row)
 
 
 def _payload(key: UUID, position: int) -> ShipmentPayload:

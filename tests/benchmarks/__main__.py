@@ -1,4 +1,4 @@
-"""``make bench``: all figures, with ratios within one run. ``--only`` and ``--scale`` shorten it."""
+"""``make bench``: all figures, ratios within one run; ``--only``, ``--scale`` shorten it."""
 
 import argparse
 import shutil

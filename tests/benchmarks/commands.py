@@ -1,9 +1,9 @@
-"""Commands per second: the product's full path beside the stock recorder and CRUD with an audit row.
+"""Commands per second: the product's full path beside the stock recorder and CRUD with audit.
 
 The product: ``Dispatcher.execute`` with permission, idempotency row, codec, encryption per data
-subject, group commit. Stock: the library's PostgreSQL recorder, a thread per client, same aggregates,
-same codec and encryption, but no idempotency, no permissions, no stored keys. CRUD: one row and one
-audit row in a transaction, asyncio, no encryption, no idempotency. All with fsync on.
+subject, group commit. Stock: the library's PostgreSQL recorder, a thread per client, same
+aggregates, same codec and encryption, but no idempotency, no permissions, no stored keys. CRUD: one
+row and one audit row in a transaction, asyncio, no encryption, no idempotency. All with fsync on.
 """
 
 from collections.abc import Callable

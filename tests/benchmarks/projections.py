@@ -183,5 +183,6 @@ def report(conninfo: str, master: MasterKey, scale: float) -> None:
             began = perf_counter()
             rebuild(connection, projection, feed, Unsealing(master))
             seconds = perf_counter() - began
+            rate = events / seconds
             print(f"rebuild {name:<12} {events} events: {seconds:8.1f} s"
-                  f"  {events / seconds:9.0f} events/s   {events / seconds / stock:5.1f}x stock")  # fmt: skip
+                  f"  {rate:9.0f} events/s   {rate / stock:5.1f}x stock")  # fmt: skip

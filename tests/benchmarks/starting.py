@@ -65,8 +65,9 @@ def report_import(_fresh: Callable[[], str], scale: float) -> None:
             seconds = perf_counter() - began
             summary, memory = (json.loads(line) for line in done.stdout.splitlines()[-2:])
             rows = summary["rows_read"]
+            peak = memory["peak_kib"] / 1024
             print(f"{rows:>7} rows, {what:<10} {seconds:7.1f} s  {rows / seconds:7.0f} rows/s"
-                  f"  peak {memory['peak_kib'] / 1024:5.0f} MiB  imported {summary['imported']}")  # fmt: skip
+                  f"  peak {peak:5.0f} MiB  imported {summary['imported']}")  # fmt: skip
         _remove(directory, environment)
 
 

@@ -182,7 +182,9 @@ def test_what_is_no_text_is_refused(value: Any) -> None:
 # Codes and people
 
 
-@pytest.mark.parametrize("value", ["north", "华东", "HZ-01", "A/B_c.d 1", "x" * 100, " north ", "Xi'an"])
+@pytest.mark.parametrize(
+    "value", ["north", "华东", "HZ-01", "A/B_c.d 1", "x" * 100, " north ", "Xi'an"]
+)
 def test_a_code_names_a_unit_or_place(value: str) -> None:
     assert code(value, field="outlet") == value.strip()
 

@@ -1,7 +1,6 @@
 """Reading damaged files row by row, and what a row says under a mapping."""
 
 import gzip
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any

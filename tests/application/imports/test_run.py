@@ -33,8 +33,8 @@ from application.dispatch import Call, Command, Dispatcher, Outcome
 from application.eventstore.errors import NotStoredError
 from application.eventstore.subject_keys import MasterKey
 from application.imports import run
-from application.imports.mapping import Mapping, parse_mapping, read_mapping
 from application.imports.files import DataFileError
+from application.imports.mapping import Mapping, parse_mapping, read_mapping
 from application.imports.rejects import Counts, ImportStoppedError, ImportSummary
 from application.imports.run import Progress, run_import
 from application.permissions import Caller
