@@ -29,7 +29,7 @@ def checked_text(value: str, *, field: str, max_length: int) -> str:
 
 
 def code(value: str, *, field: str) -> str:
-    """Return the short name of a unit or place: 1 to 100 letters, digits, `` .,'’·()/&#_-``."""
+    """Return the short name of a unit or place: 1 to 100 letters, digits, common punctuation."""
     stripped = value.strip()
     if not _CODE.fullmatch(stripped):
         raise InvalidValueError(field, Rule.CODE_FORMAT)

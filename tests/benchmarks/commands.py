@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import psycopg
-import structlog
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 from uuid_utils.compat import uuid7
 
 from api.bootstrap import open_event_store, utc_now
+from api.logs import configure_logging
 from application.complaints import (
     AssignComplaint,
     ReceiveComplaint,
@@ -206,7 +206,7 @@ def measure(
     """Run all contenders in turn, some rounds; return medians by contender, operation, clients."""
     import uvloop  # noqa: PLC0415  the server runs on it, too
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    configure_logging("WARNING")
     contenders: dict[str, Callable[[str, int], dict[str, Figures]]] = {
         "product": lambda c, n: uvloop.run(product(c, master, n, scale)),
         "stock": lambda c, n: stock(c, master, n, scale),
