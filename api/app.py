@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.fastapi import GraphQLRouter
 
 from api import metrics
-from api.bootstrap import as_role, open_event_store, utc_now
+from api.bootstrap import RECONNECT_SECONDS, as_role, open_event_store, utc_now
 from api.database import Database
 from api.graphiql import add_graphiql
 from api.graphql.context import Context, Services
@@ -121,6 +121,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
                 max_size=16,
                 open=False,
                 timeout=10.0,
+                reconnect_timeout=RECONNECT_SECONDS,
                 kwargs={"autocommit": True},
             )
             await read_pool.open()

@@ -18,6 +18,8 @@ from application.eventstore.writer import GroupWriter
 # A frozen database must not hold a command for longer than its deadline.
 _NETWORK = {"connect_timeout": 5, "keepalives_idle": 5, "tcp_user_timeout": 10_000}
 _STATEMENT_TIMEOUT_MS = 10_000
+RECONNECT_SECONDS = 2.0
+"""The pool's back-off doubles; after this long it begins anew with the next who asks."""
 
 
 def as_role(conninfo: str, role: str, *, statement_timeout_ms: int = _STATEMENT_TIMEOUT_MS) -> str:
@@ -53,7 +55,7 @@ async def open_event_store(
         max_size=pool_size,
         open=False,
         timeout=10.0,
-        reconnect_timeout=30.0,
+        reconnect_timeout=RECONNECT_SECONDS,
         kwargs={"autocommit": True},
     )
     await pool.open()

@@ -17,6 +17,7 @@ from projections.engine import (
 )
 from projections.tables import Table
 
+_SHADOW_SCHEMA: Final = "rebuild"
 _BATCH_EVENTS: Final = 5000
 _LOCK_CLASS: Final = 1_651_861_612
 _SWAP_LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '10s'"
@@ -49,12 +50,14 @@ def rebuild(
 
     ``connection``: autocommit, as ``redress_owner``. Progress is reported as (position, last).
     """
-    name, shadow = projection.name, f"rebuild_{projection.name}"
+    name, shadow = projection.name, f"{_SHADOW_SCHEMA}:{projection.name}"
     if not _one(connection, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", _LOCK_CLASS, name):
         raise RebuildRunningError(name)
     try:
-        _create_shadow(connection, projection, shadow)
-        connection.execute(search_path([shadow]))
+        with connection.transaction():
+            _drop_shadow(connection, projection, shadow)
+            _create_shadow(connection, projection)
+        connection.execute(search_path([_SHADOW_SCHEMA]))
         connection.execute("SET synchronous_commit = off")
         projector = Projector(connection, feed, opener, batch_events=_BATCH_EVENTS)
         last = _one(connection, _MAX_POSITION)
@@ -62,31 +65,30 @@ def rebuild(
             on_progress(reached, max(reached, last))
         return _swap(connection, projection, shadow, projector)
     finally:
-        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(_name(shadow)))
-        connection.execute("DELETE FROM ops.projection_positions WHERE projection = %s", [shadow])
-        connection.execute("DELETE FROM ops.parked_events WHERE projection = %s", [shadow])
+        _drop_shadow(connection, projection, shadow)
         connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_LOCK_CLASS, name])
         connection.execute(search_path(LIVE_SCHEMAS))
 
 
-def _create_shadow(connection: Connection[Any], projection: Projection, shadow: str) -> None:
-    with connection.transaction():
-        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(_name(shadow)))
-        connection.execute(sql.SQL("CREATE SCHEMA {}").format(_name(shadow)))
-        connection.execute("DELETE FROM ops.projection_positions WHERE projection = %s", [shadow])
-        connection.execute("DELETE FROM ops.parked_events WHERE projection = %s", [shadow])
-        for table in projection.tables:
-            connection.execute(
-                sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(
-                    sql.Identifier(shadow, table.name), _live(table)
-                )
+def _drop_shadow(connection: Connection[Any], projection: Projection, shadow: str) -> None:
+    """Remove what this rebuild, or one that was killed, left."""
+    for table in projection.tables:
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_shadow(table)))
+    connection.execute("DELETE FROM ops.projection_positions WHERE projection = %s", [shadow])
+    connection.execute("DELETE FROM ops.parked_events WHERE projection = %s", [shadow])
+
+
+def _create_shadow(connection: Connection[Any], projection: Projection) -> None:
+    for table in projection.tables:
+        connection.execute(
+            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(
+                _shadow(table), _live(table)
             )
-            _create_indexes(connection, table, shadow, primary=True)
+        )
+        _create_indexes(connection, table, primary=True)
 
 
-def _create_indexes(
-    connection: Connection[Any], table: Table[Any], shadow: str, *, primary: bool
-) -> None:
+def _create_indexes(connection: Connection[Any], table: Table[Any], *, primary: bool) -> None:
     """Give the shadow the indexes of the live table, under the same names.
 
     Filling needs the primary key; the others are built faster when everything is there.
@@ -94,12 +96,12 @@ def _create_indexes(
     live = f"{table.schema}.{table.name}"
     rows = connection.execute(_INDEXES, [live, primary]).fetchall()
     for name, definition, is_constraint in rows:
-        shadowed = definition.replace(f" ON {live} ", f" ON {shadow}.{table.name} ", 1)
+        shadowed = definition.replace(f" ON {live} ", f" ON {_SHADOW_SCHEMA}.{table.name} ", 1)
         connection.execute(shadowed)
         if is_constraint:
             connection.execute(
                 sql.SQL("ALTER TABLE {} ADD PRIMARY KEY USING INDEX {}").format(
-                    sql.Identifier(shadow, table.name), sql.Identifier(name)
+                    _shadow(table), sql.Identifier(name)
                 )
             )
 
@@ -110,8 +112,8 @@ def _swap(
     """Stop the live projector at its position's row, catch up, and change places."""
     name = projection.name
     for table in projection.tables:
-        _create_indexes(connection, table, shadow, primary=False)
-        connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(shadow, table.name)))
+        _create_indexes(connection, table, primary=False)
+        connection.execute(sql.SQL("ANALYZE {}").format(_shadow(table)))
     with connection.transaction():
         connection.execute(_SWAP_LOCK_TIMEOUT)
         connection.execute(
@@ -138,7 +140,7 @@ def _swap(
             connection.execute(sql.SQL("DROP TABLE {}").format(_live(table)))
             connection.execute(
                 sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(
-                    sql.Identifier(shadow, table.name), _name(table.schema)
+                    _shadow(table), sql.Identifier(table.schema)
                 )
             )
             _grant(connection, table)
@@ -182,8 +184,8 @@ def _live(table: Table[Any]) -> sql.Identifier:
     return sql.Identifier(table.schema, table.name)
 
 
-def _name(schema: str) -> sql.Identifier:
-    return sql.Identifier(schema)
+def _shadow(table: Table[Any]) -> sql.Identifier:
+    return sql.Identifier(_SHADOW_SCHEMA, table.name)
 
 
 def _one(connection: Connection[Any], statement: LiteralString, *parameters: Any) -> Any:

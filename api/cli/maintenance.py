@@ -78,6 +78,8 @@ def rebuild_models(
                     )
                 except RebuildRunningError:
                     fail(f"{projection.name} is being rebuilt already: wait for that to end")
+                except psycopg.errors.LockNotAvailable:
+                    fail(f"{projection.name} is in use by a long query: run it again later")
                 seconds = round(perf_counter() - began, 3)
                 done[projection.name] = {"position": position, "seconds": seconds}
     if as_json:

@@ -5,7 +5,9 @@ in the same transaction as the first event that needs it. The master key is a fi
 database, so a copy of the database alone reveals nobody.
 """
 
+import contextlib
 import os
+import tempfile
 from base64 import b64decode, b64encode
 from binascii import b2a_base64
 from collections import OrderedDict
@@ -51,17 +53,23 @@ class MasterKey:
 
     @classmethod
     def from_file(cls, path: Path) -> "MasterKey":
-        """Read the key file; make it (0600) where there is none."""
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls(b64decode(path.read_text("ascii")))
-        secret = os.urandom(_KEY_BYTES)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(b64encode(secret).decode() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return cls(secret)
+        """Read the key file; make it (0600) where there is none.
+
+        It is linked into place when it is complete: nobody ever reads half a key, and of two
+        processes that make one at once both use the same.
+        """
+        if not path.exists():
+            descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            try:
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(b64encode(os.urandom(_KEY_BYTES)).decode() + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):
+                    os.link(made, path)
+            finally:
+                Path(made).unlink()
+        return cls(b64decode(path.read_text("ascii")))
 
     def digest(self, purpose: bytes, *parts: bytes, size: int = 16) -> bytes:
         """Return a keyed digest, so that low-entropy input cannot be guessed from it."""

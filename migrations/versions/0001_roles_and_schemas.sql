@@ -20,18 +20,13 @@ BEGIN
 END
 $$;
 
-DO $$
-BEGIN
-    EXECUTE format('GRANT CREATE ON DATABASE %I TO redress_owner', current_database());
-END
-$$;
-
 CREATE SCHEMA log AUTHORIZATION redress_owner;
 CREATE SCHEMA keys AUTHORIZATION redress_owner;
 CREATE SCHEMA process AUTHORIZATION redress_owner;
 CREATE SCHEMA read AUTHORIZATION redress_owner;
 CREATE SCHEMA read_personal AUTHORIZATION redress_owner;
 CREATE SCHEMA ops AUTHORIZATION redress_owner;
+CREATE SCHEMA rebuild AUTHORIZATION redress_owner; -- shadows of read models that are being rebuilt
 
 SET ROLE redress_owner;
 GRANT USAGE ON SCHEMA log, keys, process, read, read_personal, ops TO redress_writer;

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 import orjson
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
@@ -51,10 +50,7 @@ def redress(tmp_path: Path) -> Redress:
 
 @pytest.fixture
 def url(database: str) -> str:
-    """The test's database as a URL, with the privilege that a copy of a template loses."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        name = sql.Identifier(connection.info.dbname)
-        connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO redress_owner").format(name))
+    """The test's database as a URL."""
     return f"postgresql://?{urlencode(conninfo_to_dict(database))}"
 
 

@@ -373,10 +373,4 @@ class Company:
 
 @pytest.fixture
 def company(database: str, master: MasterKey) -> Company:
-    with psycopg.connect(database) as connection:  # a copy of a database lacks the grants on it
-        connection.execute(
-            sql.SQL("GRANT CREATE ON DATABASE {} TO redress_owner").format(
-                sql.Identifier(connection.info.dbname)
-            )
-        )
     return Company(database, master)
