@@ -6,7 +6,7 @@ outcome = await dispatcher.execute(AssignComplaint(...), Call(caller))
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any, Final, Generic, TypeVar, get_type_hints
@@ -226,19 +226,19 @@ class Dispatcher:
             if desk.used_cache:
                 raise _DecidedOnOldStateError from refusal
             if given_key:
-                await desk.store_refusal(replace(idempotency, result=refusal_to_stored(refusal)))
+                await desk.store_refusal(idempotency.answered(refusal_to_stored(refusal)))
             elif not first and (earlier := await self._store.find_idempotency(idempotency.key)):
                 # The attempt whose reply was lost had been stored: refused is only its repetition.
                 raise earlier from refusal
             raise
         if desk.events:
             stored = orjson.dumps({"ok": handler.result.dump_python(result, mode="json")})
-            appended = await desk.commit(replace(idempotency, result=stored))
+            appended = await desk.commit(idempotency.answered(stored))
         elif desk.used_cache:
             raise _DecidedOnOldStateError
         else:
             stored = orjson.dumps({"ok": handler.result.dump_python(result, mode="json")})
-            appended = await desk.commit(replace(idempotency, result=stored) if given_key else None)
+            appended = await desk.commit(idempotency.answered(stored) if given_key else None)
         return Outcome(result, appended.last)
 
     def _earlier(

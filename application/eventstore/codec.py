@@ -97,10 +97,11 @@ class EventMapper(Mapper[UUID]):
         values = domain_event.__dict__
         stream, version = domain_event.originator_id, domain_event.originator_version
         data = {name: values[name] for name in codec.names if values[name] is not None}
-        for name in codec.personal:
-            text = data.get(name)
-            if isinstance(text, PersonalText):
-                data[name] = self._keys.seal_stored(text, stream, version, name)
+        texts = {
+            name: text for name in codec.personal if isinstance(text := values[name], PersonalText)
+        }
+        if texts:
+            data.update(self._keys.seal_stored(texts, stream, version))
         state = orjson.dumps(
             {"v": codec.version, "meta": _meta(domain_event.meta), "data": data},
             option=_ORJSON_OPTIONS,

@@ -11,7 +11,7 @@ import tempfile
 from base64 import b64decode, b64encode
 from binascii import b2a_base64
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -49,6 +49,7 @@ class MasterKey:
             raise MasterKeyError(f"the master key has {_KEY_BYTES} bytes, not {len(secret)}")
         self._secret = secret
         self._aead = AESGCM(secret)
+        self._hashers: dict[bytes, blake2b] = {}
         self.id: Final = blake2b(b"redress master key id", key=secret, digest_size=8).hexdigest()
 
     @classmethod
@@ -71,9 +72,13 @@ class MasterKey:
                 Path(made).unlink()
         return cls(b64decode(path.read_text("ascii")))
 
-    def digest(self, purpose: bytes, *parts: bytes, size: int = 16) -> bytes:
-        """Return a keyed digest, so that low-entropy input cannot be guessed from it."""
-        hasher = blake2b(digest_size=size, key=self._secret, person=purpose)
+    def digest(self, purpose: bytes, *parts: bytes) -> bytes:
+        """Return a keyed digest of 16 bytes: low-entropy input cannot be guessed from it."""
+        hasher = self._hashers.get(purpose)
+        if hasher is None:
+            hasher = blake2b(digest_size=16, key=self._secret, person=purpose)
+            self._hashers[purpose] = hasher
+        hasher = hasher.copy()  # the key was taken in already
         for part in parts:
             hasher.update(len(part).to_bytes(8, "big"))
             hasher.update(part)
@@ -103,8 +108,9 @@ def _wrap_context(subject: UUID, key_version: int) -> bytes:
     return b"redress wrap 1" + subject.bytes + key_version.to_bytes(4, "big")
 
 
-def _field_context(stream: UUID, version: int, field: str) -> bytes:
-    return stream.bytes + version.to_bytes(8, "big") + field.encode()
+def _event_context(stream: UUID, version: int) -> bytes:
+    """Return the associated data of an event's fields, before the field's name."""
+    return stream.bytes + version.to_bytes(8, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,23 +176,28 @@ class SubjectKeys:
 
     def seal(self, text: PersonalText, stream: UUID, version: int, field: str) -> Sealed:
         """Encrypt one field of one event; ``KeyError`` if the subject's key was not looked up."""
-        return Sealed(**self.seal_stored(text, stream, version, field))
+        return Sealed(**self.seal_stored({field: text}, stream, version)[field])
 
     def seal_stored(
-        self, text: PersonalText, stream: UUID, version: int, field: str
-    ) -> dict[str, Any]:
-        """Encrypt like ``seal``, in the shape in which it is stored."""
-        key = self._current[text.subject]
-        nonce = os.urandom(_NONCE_BYTES)
-        ciphertext = key.aead.encrypt(
-            nonce, text.reveal().encode(), _field_context(stream, version, field)
-        )
-        return {
-            "subject": text.subject,
-            "key": key.version,
-            "nonce": b2a_base64(nonce, newline=False).decode(),
-            "ciphertext": b2a_base64(ciphertext, newline=False).decode(),
-        }
+        self, texts: Mapping[str, PersonalText], stream: UUID, version: int
+    ) -> dict[str, dict[str, Any]]:
+        """Encrypt the personal fields of an event, in the shape in which they are stored."""
+        context = _event_context(stream, version)
+        nonces = os.urandom(_NONCE_BYTES * len(texts))
+        sealed = {}
+        key: DataKey | None = None
+        for ordinal, (field, text) in enumerate(texts.items()):
+            if key is None or key.subject is not text.subject:  # nearly always one subject
+                key = self._current[text.subject]
+            nonce = nonces[ordinal * _NONCE_BYTES : (ordinal + 1) * _NONCE_BYTES]
+            ciphertext = key.aead.encrypt(nonce, text.reveal().encode(), context + field.encode())
+            sealed[field] = {
+                "subject": text.subject,
+                "key": key.version,
+                "nonce": b2a_base64(nonce, newline=False).decode(),
+                "ciphertext": b2a_base64(ciphertext, newline=False).decode(),
+            }
+        return sealed
 
     def _unwrapped(self, subject: UUID, version: int, master: str, wrapped: bytes) -> DataKey:
         if master != self.master.id:
@@ -228,6 +239,6 @@ class Unsealing:
         aead = self._keys.get((sealed.subject, sealed.key))
         if aead is None:
             return ERASED
-        context = _field_context(stream, version, field)
+        context = _event_context(stream, version) + field.encode()
         nonce, ciphertext = b64decode(sealed.nonce), b64decode(sealed.ciphertext)
         return aead.decrypt(nonce, ciphertext, context).decode()

@@ -59,6 +59,10 @@ class Idempotency:
     request_hash: bytes
     result: bytes
 
+    def answered(self, result: bytes) -> "Idempotency":
+        """Return the row with what the command answered."""
+        return Idempotency(self.key, self.request_hash, result)
+
 
 @dataclass(frozen=True, slots=True)
 class Appended:
