@@ -10,7 +10,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 import structlog
 
-from api.bootstrap import as_role
+from api.bootstrap import as_role, collect_garbage_rarely
 from api.database import Database
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import SubjectKeys, Unsealing
@@ -35,6 +35,7 @@ def feed(database: Database) -> Feed:
 
 def keep_read_models(database: Database, stopped: Callable[[], bool]) -> None:
     """Project until stopped; a lost database is waited for, and found again."""
+    collect_garbage_rarely()
     while not stopped():
         try:
             _keep(database, stopped)

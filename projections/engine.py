@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 
 from domain.aggregate import DomainEvent
 from domain.personal import ERASED, Erased, PersonalText, Sealed, personal_fields
-from projections.tables import Table, TableChanges
+from projections.tables import Table, TableChanges, hashed
 
 BATCH_EVENTS: Final = 1000
 EVENTS_CHANNEL: Final = "redress_events"
@@ -106,20 +106,23 @@ class Batch:
 
     def load(self, connection: Connection[Any], table: Table[Any], keys: Sequence[Any]) -> None:
         """Fetch the rows that the events may change."""
-        self._changes[table.name] = TableChanges(table.load(connection, keys), set())
+        found = table.load(connection, keys)
+        rows = {hashed(key): row for key, row in found.items()}
+        self._changes[table.name] = TableChanges(rows, set(rows), set())
 
     def put(self, table: Table[R], row: R) -> None:
         """Insert a row, or replace the one with its key."""
         changes = self._of(table)
-        key = table.key_of(row)
+        key = hashed(table.key_of(row))
         changes.rows[key] = row
         changes.changed.add(key)
 
     def change(self, table: Table[R], key: Any) -> R:
         """Return a row that exists, to be changed in place."""
         changes = self._of(table)
-        changes.changed.add(key)
+        key = hashed(key)
         row: R = changes.rows[key]
+        changes.changed.add(key)
         return row
 
     def reveal(self, event: DomainEvent, name: str) -> str | None:
@@ -135,13 +138,17 @@ class Batch:
         for table in tables:
             changes = self._changes.get(table.name)
             if changes is not None and changes.changed:
-                table.store(connection, [changes.rows[key] for key in changes.changed])
-                changes.changed.clear()
+                rows, stored = changes.rows, changes.stored
+                new = changes.changed - stored
+                table.insert(connection, [row for key, row in rows.items() if key in new])
+                table.replace(connection, [rows[key] for key in changes.changed & stored])
+                stored |= new
+                changes.changed = set()
 
     def _of(self, table: Table[R]) -> TableChanges[R]:
         changes = self._changes.get(table.name)
         if changes is None:
-            changes = self._changes[table.name] = TableChanges({}, set())
+            changes = self._changes[table.name] = TableChanges({}, set(), set())
         return changes
 
 
@@ -284,12 +291,12 @@ class Projector:
 
     def _fold(self, projection: Projection, entries: list[Entry]) -> None:
         batch = Batch(self._opener)
-        streams = list({entry.stream for entry in entries})
+        streams = list({entry.stream.int: entry.stream for entry in entries}.values())
         for table in projection.keyed:
             batch.load(self._connection, table, streams)
         if projection.reveals:
             subjects = {
-                value.subject
+                value.subject.int: value.subject
                 for event in (entry.event for entry in entries)
                 for name in personal_fields(type(event))  # type: ignore[arg-type]
                 if isinstance(value := getattr(event, name), Sealed)
@@ -297,7 +304,7 @@ class Projector:
             if subjects:
                 cursor = self._connection.cursor(binary=True)
                 self._opener.begin_batch(
-                    cursor.execute(_SELECT_KEYS, [list(subjects)], prepare=True).fetchall()
+                    cursor.execute(_SELECT_KEYS, [list(subjects.values())], prepare=True).fetchall()
                 )
         for entry in entries:
             handler = projection.handler(entry.topic)

@@ -18,7 +18,7 @@ from projections.engine import (
 from projections.tables import Table
 
 _SHADOW_SCHEMA: Final = "rebuild"
-_BATCH_EVENTS: Final = 5000
+_BATCH_EVENTS: Final = 2000
 _LOCK_CLASS: Final = 1_651_861_612
 _SWAP_LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '10s'"
 # Shorter than the time after which PostgreSQL looks for deadlocks: readers who lock the same tables

@@ -40,7 +40,7 @@ def import_files(
         typer.Option(
             "--rejects-dir",
             metavar="DIR",
-            help="Where DATA.rejected.csv goes; beside each file if not given.",
+            help="Where DATA.rejected.csv goes; beside each file, or here, if not given.",
         ),
     ] = None,
 ) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import typer
 from rich.progress import Progress
 
-from api.bootstrap import as_role
+from api.bootstrap import as_role, collect_garbage_rarely
 from api.cli.context import database, fail, interactive, settings
 from api.database import DatabaseUnusableError, open_database
 from api.projecting import feed, keep_read_models, parent_is_gone
@@ -55,6 +55,7 @@ def rebuild_models(
         fail(f"no read model {name!r}: there are {', '.join(PROJECTIONS)}, all")
     chosen = list(PROJECTIONS.values()) if name == "all" else [PROJECTIONS[name]]
     done: dict[str, Any] = {}
+    collect_garbage_rarely()
     with database(log_level="WARNING") as opened:
         conninfo = as_role(opened.conninfo, "redress_owner", statement_timeout_ms=0)
         with (

@@ -5,6 +5,7 @@ way, and what must be remembered about rows already seen lies in a temporary fil
 """
 
 import asyncio
+import os
 import re
 import sqlite3
 import tempfile
@@ -123,8 +124,14 @@ def _look_at(files: Sequence[Path], mapping: Mapping) -> int:
 
 
 def _reject_targets(files: Sequence[Path], rejects_dir: Path | None) -> dict[Path, Path]:
-    """Say where each file's rejected rows go; DataFileError if they could not be written."""
-    targets = {path: (rejects_dir or path.parent) / f"{path.name}.rejected.csv" for path in files}
+    """Say where each file's rejected rows go; DataFileError if they could not be written.
+
+    Beside the file, or in the current folder where the file's own cannot be written to.
+    """
+    targets = {}
+    for path in files:
+        beside = path.parent if os.access(path.parent, os.W_OK) else Path.cwd()
+        targets[path] = (rejects_dir or beside) / f"{path.name}.rejected.csv"
     if len(set(targets.values())) < len(files):
         raise DataFileError("two data files would share one file of rejected rows")
     for folder in {target.parent for target in targets.values()}:

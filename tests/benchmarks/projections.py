@@ -18,7 +18,7 @@ from eventsourcing.projection import Projection as StockProjection
 from psycopg.conninfo import conninfo_to_dict
 from uuid_utils.compat import uuid7
 
-from api.bootstrap import as_role
+from api.bootstrap import as_role, collect_garbage_rarely
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import MasterKey, SubjectKeys, Unsealing
 from domain.complaint import Complaint
@@ -157,6 +157,7 @@ def _stock(conninfo: str, master: MasterKey, events: int) -> float:
 
 def report(conninfo: str, master: MasterKey, scale: float) -> None:
     """Print the figures."""
+    collect_garbage_rarely()
     events = int(1_000_000 * scale)
     began = perf_counter()
     fill(conninfo, master, events)
