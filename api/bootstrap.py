@@ -35,7 +35,7 @@ def collect_garbage_rarely() -> None:
 
 
 def utc_now() -> datetime:
-    """Read the clock; the only place that does for commands."""
+    """Read the clock."""
     return datetime.now(UTC)
 
 

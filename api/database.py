@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 import psycopg
 
+from api.bootstrap import as_role
 from api.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from api.settings import Settings
 from application.eventstore.errors import MasterKeyError
 from application.eventstore.subject_keys import MasterKey
-from migrations.upgrade import current_revision, newest_revision, upgrade
+from migrations.upgrade import (
+    MigrationRefusedError,
+    current_revision,
+    newest_revision,
+    upgrade,
+)
 
 OLDEST_POSTGRES = 150000
 
@@ -36,10 +42,21 @@ class Database:
         return self.url
 
 
+def make_data_dir(settings: Settings) -> None:
+    """Make the data directory where there is none, so that the embedded database can live in it."""
+    if settings.embedded:
+        try:
+            EmbeddedPostgres(settings.data_dir).make_data_dir()
+        except EmbeddedPostgresError as error:
+            raise DatabaseUnusableError(str(error)) from None
+    else:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 @contextmanager
 def open_database(settings: Settings, *, migrate: bool = True) -> Iterator[Database]:
     """Start or join the database, bring its schema up to date, and check the master key."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings)
     settings.master_key_file.parent.mkdir(mode=0o700, exist_ok=True)
     try:
         master = MasterKey.from_file(settings.master_key_file)
@@ -72,10 +89,10 @@ def _prepare(database: Database, *, migrate: bool) -> None:
         elif current_revision(database.conninfo) != newest_revision():
             raise DatabaseUnusableError("the schema is not up to date: run `redress migrate`")
         _check_master_key(database)
-    except psycopg.errors.InsufficientPrivilege as error:
+    except MigrationRefusedError as error:
         raise DatabaseUnusableError(
             "the database user must be allowed to create roles and schemas"
-            f" (ALTER ROLE ... CREATEROLE; GRANT CREATE ON DATABASE): {error.diag.message_primary}"
+            f" (ALTER ROLE ... CREATEROLE; GRANT CREATE ON DATABASE): {error}"
         ) from None
     except psycopg.OperationalError as error:
         first = str(error).strip().splitlines()[-1] if str(error).strip() else "no answer"
@@ -83,9 +100,13 @@ def _prepare(database: Database, *, migrate: bool) -> None:
 
 
 def _check_master_key(database: Database) -> None:
-    with psycopg.connect(database.conninfo) as connection:
-        row = connection.execute("SELECT master FROM keys.subject_keys LIMIT 1").fetchone()
-    if row is not None and row[0] != database.master.id:
+    with psycopg.connect(as_role(database.conninfo, "redress_owner")) as connection:
+        connection.execute(
+            "INSERT INTO keys.master (id) VALUES (%s) ON CONFLICT DO NOTHING", [database.master.id]
+        )
+        row = connection.execute("SELECT id FROM keys.master").fetchone()
+    assert row is not None
+    if row[0] != database.master.id:
         raise DatabaseUnusableError(
             f"the personal data in the database is under master key {row[0]}, the key file holds"
             f" {database.master.id}: put the right keys/master.key into REDRESS_DATA_DIR"

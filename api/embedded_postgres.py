@@ -246,16 +246,15 @@ class EmbeddedPostgres:
     def __enter__(self) -> Self:
         if self._users is not None:
             raise EmbeddedPostgresError("This EmbeddedPostgres is entered: make another one")
-        with self._clear_errors():
-            self._make_data_dir()
-            with self._starting():
-                self._users = _open_lock(self._data_dir / "postgres.users.lock")
-                try:
-                    fcntl.flock(self._users, fcntl.LOCK_SH)
-                    self._start_unless_running()
-                except BaseException:
-                    self._leave()
-                    raise
+        self.make_data_dir()
+        with self._clear_errors(), self._starting():
+            self._users = _open_lock(self._data_dir / "postgres.users.lock")
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+                self._start_unless_running()
+            except BaseException:
+                self._leave()
+                raise
         return self
 
     def __exit__(
@@ -266,6 +265,21 @@ class EmbeddedPostgres:
     ) -> None:
         with self._clear_errors(), self._starting():
             self._leave()
+
+    def make_data_dir(self) -> None:
+        """Make the data directory, private, where there is none; before anything is put into it."""
+        account, as_root = self._account, os.geteuid() == 0
+        with (
+            self._clear_errors(),
+            suppress(FileExistsError),
+            _system_lock() if as_root else nullcontext(),
+        ):
+            self._data_dir.parent.mkdir(parents=True, exist_ok=True)
+            self._data_dir.mkdir(mode=0o700)
+            if as_root and _can_enter(account, self._data_dir.parent):
+                # The one account more that must pass, and it may only pass.
+                os.chown(self._data_dir, 0, account.pw_gid)
+                self._data_dir.chmod(0o710)
 
     def conninfo(self, *, dbname: str = "redress", user: str = "postgres") -> str:
         """Return the libpq connection string; it accepts only the server's own OS user."""
@@ -355,16 +369,6 @@ class EmbeddedPostgres:
                 self._stop()
         finally:
             os.close(users)
-
-    def _make_data_dir(self) -> None:
-        account, as_root = self._account, os.geteuid() == 0
-        with suppress(FileExistsError), _system_lock() if as_root else nullcontext():
-            self._data_dir.parent.mkdir(parents=True, exist_ok=True)
-            self._data_dir.mkdir(mode=0o700)
-            if as_root and _can_enter(account, self._data_dir.parent):
-                # The one account more that must pass, and it may only pass.
-                os.chown(self._data_dir, 0, account.pw_gid)
-                self._data_dir.chmod(0o710)
 
     def _read_state(self) -> _State:
         try:

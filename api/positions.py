@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, LiteralString
 
 import psycopg
+import structlog
 from psycopg import sql
 from psycopg.rows import tuple_row
 
@@ -17,6 +18,8 @@ KEYS_CHANNEL: Final = "redress_keys"
 _RECONNECT_SECONDS: Final = 0.3
 _POSITIONS: LiteralString = "SELECT projection, position FROM ops.projection_positions"
 _LAST: LiteralString = "SELECT coalesce(max(notification_id), 0) FROM log.stored_events"
+
+_log = structlog.get_logger()
 
 
 class NotYetProjectedError(Exception):
@@ -97,7 +100,10 @@ class Positions:
                             self._take(notification.channel, notification.payload)
             except psycopg.Error:
                 pass  # the supervisor starts the database again, or somebody does
-            self.connected = False
+            except Exception as error:  # noqa: BLE001  who waits for positions must go on waiting
+                _log.error("listening failed", error=type(error).__name__)
+            finally:
+                self.connected = False
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _catch_up(self, connection: psycopg.AsyncConnection[Any]) -> None:

@@ -10,7 +10,7 @@ from domain.errors import DomainError, InvalidValueError, Rule
 
 @dataclass(frozen=True, slots=True)
 class RefusalText:
-    """How a refusal reads; fields of the error stand in braces. ``rule`` cites its source."""
+    """How a refusal reads; fields of the error stand in braces. ``rule`` names it for programs."""
 
     en: str
     zh: str
@@ -41,7 +41,7 @@ RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     Rule.EXACTLY_ONE: ("give exactly one of them", "必须且只能给出其中一个"),
     Rule.NOT_TEXT: ("must be text", "必须是文本"),
     Rule.NOT_A_CURSOR: ("must be a cursor of this connection", "必须是本列表的游标"),
-    Rule.UNKNOWN_KEY: ("is not a known key", "不是已知的键"),
+    Rule.ONE_CURRENCY: ("must be in one currency", "必须使用同一种货币"),
 }
 
 REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
@@ -49,39 +49,36 @@ REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
     errors.WrongStateError: RefusalText(
         "{command} is not possible in state {state}",
         "当前状态（{state}）下不能执行{command}",
-        "domain.md 2, life cycle",
+        "life_cycle",
     ),
     errors.NotFoundError: RefusalText("no {kind} under {reference}", "找不到{kind}：{reference}"),
     errors.NotPermittedError: RefusalText(
         "the role {role} may not {operation}",
         "角色{role}无权执行{operation}",
-        "permission table",
+        "permissions",
     ),
     errors.ConflictOfInterestError: RefusalText(
         "{person} is complained about and never handles the case",
         "{person}为被投诉人，不得处理本案",
-        "domain.md 2, conflict of interest",
+        "conflict_of_interest",
     ),
     errors.AlreadyRatedError: RefusalText(
-        "the handling was rated already", "该处理已评价过", "domain.md 2, once per closing"
+        "the handling was rated already", "该处理已评价过", "rated_once"
     ),
     errors.AlreadyDeliveredError: RefusalText(
         "{waybill} was delivered at {delivered_at} already",
         "运单{waybill}已于{delivered_at}送达",
-        "domain.md 1",
-    ),
-    errors.NotDeliverableError: RefusalText(
-        "nothing is known about this shipment yet", "尚无该运单的信息", "domain.md 1"
+        "delivered_once",
     ),
     errors.IdempotencyKeyReusedError: RefusalText(
         "the Idempotency-Key came before with another request",
         "该Idempotency-Key已用于其他请求",
-        "api.md 2",
+        "idempotency_key",
     ),
     errors.StillRunningError: RefusalText(
         "the first request with this Idempotency-Key is still running",
         "使用该Idempotency-Key的首个请求仍在处理中",
-        "api.md 2",
+        "idempotency_key",
     ),
     errors.ConcurrentChangeError: RefusalText(
         "others are changing this {kind}; try again", "该{kind}正在被他人修改，请重试"
@@ -100,6 +97,10 @@ FAULT_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "UNAVAILABLE": (
         "the database is not available now; nothing was stored, try again later",
         "数据库暂不可用，未保存任何内容，请稍后重试",
+    ),
+    "READ_UNAVAILABLE": (
+        "nothing can be read now; a command may be stored all the same, try to read again later",
+        "目前无法读取数据；命令可能已保存，请稍后重新读取",
     ),
     "INTERNAL": ("an unexpected fault; it was logged", "发生意外错误，已记录日志"),
 }

@@ -11,7 +11,7 @@ from api.database import Database
 from api.embedded_postgres import EmbeddedPostgresError
 
 _RESTART_SECONDS: Final = 0.2
-_SLOWEST_RESTART_SECONDS: Final = 5.0
+_SLOWEST_RESTART_SECONDS: Final = 2.0
 _DATABASE_CHECK_SECONDS: Final = 0.5
 _STOP_SECONDS: Final = 10.0
 
@@ -22,14 +22,19 @@ async def keep_child(arguments: list[str]) -> None:
     """Keep one child process alive until cancelled; it ends when its standard input does."""
     pause = _RESTART_SECONDS
     while True:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "api.cli.main",
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the parent, which ends the child in order
-        )
+        try:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "api.cli.main",
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for the parent, which ends the child in order
+            )
+        except OSError as error:  # no memory, no process: it may pass
+            _log.error("child not started", arguments=arguments, error=error.strerror)
+            await asyncio.sleep(_SLOWEST_RESTART_SECONDS)
+            continue
         began = asyncio.get_running_loop().time()
         try:
             code = await child.wait()
@@ -61,6 +66,6 @@ async def keep_database(database: Database) -> None:
         try:
             if await asyncio.to_thread(server.ensure_running):
                 _log.warning("database restarted")
-        except EmbeddedPostgresError as error:
+        except (EmbeddedPostgresError, OSError) as error:
             _log.error("database not restarted", error=str(error))
         await asyncio.sleep(_DATABASE_CHECK_SECONDS)

@@ -1,8 +1,11 @@
 """Use cases: commands, their handlers, permissions, and the event store beneath them.
 
-Importing the package registers every handler.
+Importing the package imports its modules, and so registers every handler.
 """
 
-from application import api_keys, complaints, shipments
+import importlib
+import pkgutil
 
-__all__ = ["api_keys", "complaints", "shipments"]
+for _module in pkgutil.iter_modules(__path__):
+    if not _module.ispkg:
+        importlib.import_module(f"{__name__}.{_module.name}")

@@ -225,6 +225,8 @@ class Dispatcher:
         except DomainError as refusal:
             if desk.used_cache:
                 raise _DecidedOnOldStateError from refusal
+            if isinstance(refusal, InvalidValueError):
+                raise  # a mistake of the sender's, who may correct it under the same key
             if given_key:
                 await desk.store_refusal(idempotency.answered(refusal_to_stored(refusal)))
             elif not first and (earlier := await self._store.find_idempotency(idempotency.key)):

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from application.desk import Desk
-from application.dispatch import Command, handles
+from application.dispatch import EARLIEST, Command, handles
 from domain.errors import InvalidValueError, Rule
 from domain.identifiers import Waybill, shipment_id
 from domain.rating import Score
@@ -89,6 +89,9 @@ class ImportShipment(Command[ImportedShipment]):
 @handles(RecordShipment)
 async def record_shipment(command: RecordShipment, desk: Desk) -> UUID:
     """Open the waybill's file if need be, and take over the facts."""
+    accepted_at = command.facts.accepted_at
+    if accepted_at is not None and accepted_at > desk.latest:
+        raise InvalidValueError("acceptedAt", Rule.IN_THE_FUTURE)
     shipment = await _opened(command.waybill, desk)
     shipment.record_facts(_facts(command, desk), desk.meta)
     desk.save(shipment)
@@ -185,6 +188,8 @@ def _rate(
 def _past(at: datetime, desk: Desk) -> datetime:
     if at.tzinfo is None:
         raise InvalidValueError("occurredAt", Rule.NO_TIME_ZONE)
+    if at < EARLIEST:
+        raise InvalidValueError("occurredAt", Rule.BEFORE, EARLIEST.date().isoformat())
     if at > desk.latest:
         raise InvalidValueError("occurredAt", Rule.IN_THE_FUTURE)
     return at.astimezone(UTC)

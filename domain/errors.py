@@ -52,7 +52,7 @@ class Rule:
     EXACTLY_ONE = "exactly_one"
     NOT_TEXT = "not_text"
     NOT_A_CURSOR = "not_a_cursor"
-    UNKNOWN_KEY = "unknown_key"
+    ONE_CURRENCY = "one_currency"
 
 
 @dataclass(unsafe_hash=True)
@@ -99,13 +99,6 @@ class AlreadyDeliveredError(DomainError):
 
     waybill: str
     delivered_at: str
-
-
-@dataclass(unsafe_hash=True)
-class NotDeliverableError(DomainError):
-    """A delivery cannot be rated before anything is known about the shipment."""
-
-    waybill: str
 
 
 @dataclass(unsafe_hash=True)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from domain.errors import InvalidValueError, Rule
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_WHOLE = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF")
+_THOUSANDTHS = re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND")
+"""ISO 4217 currencies whose minor unit is not a hundredth."""
 _LIMIT = 10**15  # minor units; far above any shipment, far below 2**63
 
 
@@ -24,3 +27,10 @@ class Money:
             raise InvalidValueError("amountMinor", Rule.OUT_OF_RANGE, f"±{_LIMIT}")
         if not _CURRENCY.fullmatch(self.currency):
             raise InvalidValueError("currency", Rule.CURRENCY_FORMAT)
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many decimals a currency has (ISO 4217)."""
+    if _WHOLE.fullmatch(currency):
+        return 0
+    return 3 if _THOUSANDTHS.fullmatch(currency) else 2

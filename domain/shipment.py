@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.aggregate import Aggregate, DomainEvent, event
-from domain.errors import AlreadyDeliveredError, InvalidValueError, NotDeliverableError, Rule
+from domain.errors import AlreadyDeliveredError, InvalidValueError, Rule, WrongStateError
 from domain.identifiers import Waybill
 from domain.labels import Labelled
 from domain.metadata import Metadata
@@ -48,7 +48,7 @@ class MilestoneKind(Labelled):
 class ShipmentFacts:
     """What the transport system knows; ``promised_by`` is the promise to the customer.
 
-    Amounts are not negative, instants carry a time zone.
+    Amounts are not negative and in one currency, instants carry a time zone.
     """
 
     service_class: ServiceClass | None = None
@@ -66,11 +66,14 @@ class ShipmentFacts:
     partner_reference: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse amounts below zero and local times."""
+        """Refuse amounts below zero, mixed currencies and local times."""
         for name in ("fee", "surcharges", "declared_value"):
             amount: Money | None = getattr(self, name)
             if amount is not None and amount.amount_minor < 0:
                 raise InvalidValueError(name, Rule.OUT_OF_RANGE, "≥ 0")
+        amounts = (self.fee, self.surcharges, self.declared_value)
+        if len({amount.currency for amount in amounts if amount is not None}) > 1:
+            raise InvalidValueError("currency", Rule.ONE_CURRENCY)
         for name, at in (("accepted_at", self.accepted_at), ("promised_by", self.promised_by)):
             if at is not None and at.tzinfo is None:
                 raise InvalidValueError(name, Rule.NO_TIME_ZONE)
@@ -179,7 +182,7 @@ class Shipment(Aggregate):
     ) -> None:
         """Note a customer's rating; a reference that was there before changes nothing."""
         if self.waybill is None:
-            raise NotDeliverableError(str(self.id))
+            raise WrongStateError("rate_delivery", "unknown")
         if reference not in self.ratings:
             self._delivery_rated(
                 reference=reference, score=score, title=title, comment=comment, meta=meta

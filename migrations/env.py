@@ -4,8 +4,8 @@ from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"],
-    version_table="migrations",
-    version_table_schema="public",
+    version_table="applied",
+    version_table_schema="migrations",
     transaction_per_migration=True,
 )
 with context.begin_transaction():

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NoReturn, TypeVar
 
+import psycopg
 import typer
 
 from api.bootstrap import open_dispatcher
@@ -13,6 +14,7 @@ from api.database import Database, DatabaseUnusableError, open_database
 from api.logs import configure_logging
 from api.settings import Settings, SettingsError
 from application.dispatch import Call, Dispatcher
+from application.eventstore.errors import NotStoredError, OutcomeUnknownError
 from application.permissions import Caller
 from domain.metadata import Source, SourceKind
 from domain.roles import PersonId, Role
@@ -46,6 +48,8 @@ def database(*, migrate: bool = True, log_level: str | None = None) -> Iterator[
             yield opened
     except DatabaseUnusableError as error:
         fail(str(error))
+    except psycopg.OperationalError as error:
+        fail(f"the database cannot be used now, try again: {error}")
 
 
 @asynccontextmanager
@@ -69,7 +73,10 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine on the fast event loop."""
     import uvloop  # noqa: PLC0415  only where it is needed
 
-    return uvloop.run(main())
+    try:
+        return uvloop.run(main())
+    except (NotStoredError, OutcomeUnknownError, psycopg.OperationalError) as error:
+        fail(f"the database cannot be used now, try again: {error}")
 
 
 def interactive() -> bool:

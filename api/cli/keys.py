@@ -9,6 +9,7 @@ import typer
 
 from api.bootstrap import utc_now
 from api.cli.context import database, fail, open_commands, operator_call, run
+from api.refusals import refusal_message
 from application.api_keys import IssueApiKey, RevokeApiKey, make_key
 from domain.errors import DomainError
 from domain.roles import PersonId, Role, person_id
@@ -26,7 +27,9 @@ def create(
     holder: Annotated[
         str | None, typer.Option(help="Opaque id of the person or partner; default: the key's own.")
     ] = None,
-    days: Annotated[int | None, typer.Option(help="Days until it expires.", min=1)] = None,
+    days: Annotated[
+        int | None, typer.Option(help="Days until it expires.", min=1, max=3650)
+    ] = None,
     *,
     as_json: _AsJson = False,
 ) -> None:
@@ -56,7 +59,7 @@ def create(
             try:
                 await dispatcher.execute(command, operator_call())
             except DomainError as refusal:
-                fail(str(refusal))
+                fail(refusal_message(refusal, "en"))
 
     run(issue)
     if as_json:
@@ -102,7 +105,7 @@ def revoke(
                 try:
                     await dispatcher.execute(RevokeApiKey(key=row[0]), operator_call())
                 except DomainError as refusal:
-                    fail(str(refusal))
+                    fail(refusal_message(refusal, "en"))
 
     run(take_back)
     typer.echo(f"revoked {prefix}")

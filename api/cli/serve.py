@@ -15,7 +15,7 @@ import typer
 
 from api.cli.context import fail, run, settings
 from api.cli.demo import demonstration_keys, load_demonstration
-from api.database import Database, DatabaseUnusableError, open_database
+from api.database import Database, DatabaseUnusableError, make_data_dir, open_database
 from api.logs import configure_logging
 from api.settings import Settings
 from api.supervision import keep_child, keep_database
@@ -52,7 +52,7 @@ def serve(
 @contextmanager
 def _only_server(chosen: Settings) -> Iterator[None]:
     """Refuse a second server on the same data directory; other commands share the database."""
-    chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(chosen)
     descriptor = os.open(
         chosen.data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
     )

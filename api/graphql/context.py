@@ -93,6 +93,7 @@ class Context(BaseContext):
     async def changed(self, table: Table[Any], key: UUID, position: int) -> Any:
         """Return the row that a command changed, once the read models have seen it."""
         await self.services.positions.wait_for(position)
+        self._loaders.clear()  # what was read for an earlier mutation of the request is old
         return await self.loader(table).load(key)
 
 

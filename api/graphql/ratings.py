@@ -1,6 +1,7 @@
 """Ratings in the schema."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,14 @@ class RatingFilter:
     score: int | None = None
 
 
+@strawberry.enum(description="The order of ratings: as they were recorded.")
+class RatingOrder(Enum):
+    """By the position in the log."""
+
+    RECORDED_ASC = "asc"
+    RECORDED_DESC = "desc"
+
+
 @strawberry.type
 class Query:
     """Questions about ratings."""
@@ -84,6 +93,7 @@ class Query:
         self,
         info: ApiInfo,
         filter: RatingFilter | None = None,  # noqa: A002  the schema's word
+        order_by: RatingOrder = RatingOrder.RECORDED_ASC,
         first: int | None = None,
         after: str | None = None,
         last: int | None = None,
@@ -103,7 +113,12 @@ class Query:
             if text is not None:
                 conditions.append(Condition(column, "=", filter_text(text, field=field)))
         window = Window(first, after, last, before)
-        listing = Listing(RATINGS, conditions, Order("position"), window)
+        listing = Listing(
+            RATINGS,
+            conditions,
+            Order("position", descending=order_by is RatingOrder.RECORDED_DESC),
+            window,
+        )
         async with info.context.reading() as connection:
             page = await listing.page(connection)
         return connection_of(Connection[Rating], Edge[Rating], listing, page, rating_type)  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Union
 import strawberry
 
 from api.graphql.context import Context
+from api.graphql.scalars import public_description
 from api.refusals import REFUSALS, refusal_code, refusal_message, refusal_rule
 from domain.errors import (
     ConcurrentChangeError,
@@ -33,7 +34,7 @@ def _type_of(error: type[DomainError]) -> Any:
     name = error.__name__.removesuffix("Error")
     namespace = {"__annotations__": annotations, "__doc__": error.__doc__, "__module__": __name__}
     plain = type(name, (Refusal,), namespace)
-    return strawberry.type(plain, description=(error.__doc__ or "").splitlines()[0])
+    return strawberry.type(plain, description=public_description(error))
 
 
 REFUSAL_TYPES: Final[dict[type[DomainError], Any]] = {error: _type_of(error) for error in REFUSALS}

@@ -1,21 +1,30 @@
 """Scalars, enums of the domain, and small types that the whole schema uses."""
 
+import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NewType
 
 import strawberry
 from graphql import GraphQLError
 
-from domain.complaint import Category, Channel, ComplaintState, Severity
+import application
 from domain.labels import Labelled
-from domain.metadata import SourceKind
-from domain.roles import Role
-from domain.shipment import MilestoneKind, ServiceClass
+from domain.money import minor_digits
 
 Long = NewType("Long", int)
 """A 64-bit integer."""
 
+
+def public_description(cls: type) -> str:
+    """Return the first line of a docstring, without the source that it cites in parentheses."""
+    return re.sub(
+        r" \((domain\.md|source|architecture\.md)[^)]*\)", "", (cls.__doc__ or "").splitlines()[0]
+    )
+
+
+assert application  # with it every module of the domain is imported
 _MOST, _LEAST = 2**63 - 1, -(2**63)
 
 
@@ -59,17 +68,8 @@ SCALARS: Final[dict[Any, Any]] = {
 }
 
 
-for _enum, _description in (
-    (Channel, "How the customer reached the company."),
-    (Category, "What the complaint is about."),
-    (Severity, "How grave it is."),
-    (ComplaintState, "Where a complaint stands."),
-    (ServiceClass, "How far a shipment goes."),
-    (MilestoneKind, "A step of a shipment's way."),
-    (Role, "The role in which somebody acts."),
-    (SourceKind, "The door through which a change came in."),
-):
-    strawberry.enum(_enum, description=_description)
+for _enum in Labelled.__subclasses__():  # every closed list of the domain has its names with it
+    strawberry.enum(_enum, description=public_description(_enum))
 
 
 @strawberry.enum(description="A language that people read.")
@@ -90,11 +90,10 @@ class Money:
     @strawberry.field
     def formatted(self, lang: Lang = Lang.EN) -> str:
         """Return the amount as people write it."""
-        whole, cents = divmod(abs(self.amount_minor), 100)
-        sign = "-" if self.amount_minor < 0 else ""
+        amount = Decimal(self.amount_minor).scaleb(-minor_digits(self.currency))
         if lang is Lang.ZH and self.currency == "CNY":
-            return f"{sign}{whole:,}.{cents:02d}元"
-        return f"{sign}{self.currency} {whole:,}.{cents:02d}"
+            return f"{amount:,}元"
+        return f"{self.currency} {amount:,}"
 
 
 def money(amount_minor: int | None, currency: str | None) -> Money | None:

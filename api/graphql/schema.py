@@ -137,8 +137,10 @@ def _told(error: GraphQLError, lang: str) -> GraphQLError:
 def _fault_code(fault: Exception) -> str:
     if isinstance(fault, OutcomeUnknownError):
         return "OUTCOME_UNKNOWN"
-    if isinstance(fault, (NotStoredError, psycopg.OperationalError)):
+    if isinstance(fault, NotStoredError):
         return "UNAVAILABLE"
+    if isinstance(fault, psycopg.OperationalError):  # resolvers only read
+        return "READ_UNAVAILABLE"
     return "INTERNAL"
 
 

@@ -1,6 +1,7 @@
 """Shipments in the schema."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from api.graphql.refusals import result_union
 from api.graphql.scalars import Lang, Long, Money, label, money
 from application.shipments import RateDelivery, RecordDelivery, RecordMilestone, RecordShipment
 from domain import identifiers
-from domain.errors import AlreadyDeliveredError, NotDeliverableError
+from domain.errors import AlreadyDeliveredError
 from domain.identifiers import shipment_id
 from domain.money import Money as DomainMoney
 from domain.rating import score
@@ -144,6 +145,14 @@ class ShipmentFilter:
     opened_before: datetime | None = None
 
 
+@strawberry.enum(description="The order of shipments: by the time their file was opened.")
+class ShipmentOrder(Enum):
+    """By the opening."""
+
+    OPENED_AT_ASC = "asc"
+    OPENED_AT_DESC = "desc"
+
+
 @strawberry.type
 class Query:
     """Questions about shipments."""
@@ -159,6 +168,7 @@ class Query:
         self,
         info: ApiInfo,
         filter: ShipmentFilter | None = None,  # noqa: A002  the schema's word
+        order_by: ShipmentOrder = ShipmentOrder.OPENED_AT_ASC,
         first: int | None = None,
         after: str | None = None,
         last: int | None = None,
@@ -183,7 +193,12 @@ class Query:
             if value is not None:
                 conditions.append(Condition(column, operator, value))
         window = Window(first, after, last, before)
-        listing = Listing(SHIPMENTS, conditions, Order("opened_at"), window)
+        listing = Listing(
+            SHIPMENTS,
+            conditions,
+            Order("opened_at", descending=order_by is ShipmentOrder.OPENED_AT_DESC),
+            window,
+        )
         async with info.context.reading() as connection:
             page = await listing.page(connection)
         return connection_of(Connection[Shipment], Edge[Shipment], listing, page, shipment_type)  # type: ignore[no-any-return]
@@ -353,7 +368,7 @@ class Mutation:
 
     @strawberry.mutation(
         description="Note a customer's rating of a delivery.",
-        graphql_type=result_union("RateDeliveryResult", ShipmentPayload, NotDeliverableError),
+        graphql_type=result_union("RateDeliveryResult", ShipmentPayload),
     )
     async def rate_delivery(self, info: ApiInfo, input: RateDeliveryInput) -> Any:  # noqa: A002
         """Record a rating."""

@@ -1,7 +1,5 @@
 """What can go wrong between a command and the log, by what the caller may conclude from it."""
 
-from uuid import UUID
-
 from eventsourcing.persistence import IntegrityError, OperationalError
 
 
@@ -36,10 +34,3 @@ class RepeatedError(Exception):
 
 class MasterKeyError(Exception):
     """The master key does not fit the keys in the database."""
-
-
-class UnknownStreamError(Exception):
-    """No event of that stream is stored."""
-
-    def __init__(self, stream: UUID) -> None:
-        super().__init__(str(stream))

@@ -115,7 +115,7 @@ class DataFile:
         if missing:
             raise DataFileError(
                 f"{self.path}: columns missing: {', '.join(missing)}"
-                f" (the file has {', '.join(self.header)})"
+                f" (the first line has {len(self.header)} others)"
             )
         twice = sorted(column for column in wanted if self.header.count(column) > 1)
         if twice:

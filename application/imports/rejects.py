@@ -21,6 +21,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "is not a time in the format of the mapping",
         "不是映射文件所定格式的时间",
     ),
+    Rule.BEFORE: ("lies before {limit}", "早于{limit}"),
     Rule.IN_THE_FUTURE: ("lies in the future", "是将来的时间"),
     Rule.NOT_IN_LIST: (
         "is not in the list of known values; add it to the map",

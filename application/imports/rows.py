@@ -18,6 +18,8 @@ from application.complaints import (
     ReceivedComplaint,
 )
 from application.complaints import REFERENCE_LENGTH as PARTNER_REFERENCE_LENGTH
+from application.desk import REFERENCE_LENGTH as CUSTOMER_REFERENCE_LENGTH
+from application.dispatch import EARLIEST
 from application.imports.files import ImportRule
 from application.imports.mapping import (
     ISO_8601,
@@ -44,7 +46,7 @@ from domain.complaint import Category, Channel, Severity
 from domain.errors import InvalidValueError, Rule
 from domain.identifiers import Waybill, waybill
 from domain.labels import Labelled
-from domain.money import Money
+from domain.money import Money, minor_digits
 from domain.rating import Score, score
 from domain.roles import PersonId, person_id
 from domain.shipment import Milestone, MilestoneKind, ServiceClass, ShipmentFacts
@@ -53,12 +55,8 @@ from domain.text import checked_text
 E = TypeVar("E", bound=Labelled)
 
 PLACE_LENGTH: Final = 100
-CUSTOMER_REFERENCE_LENGTH: Final = 200
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
-_WHOLE: Final = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF")
-_THOUSANDTHS: Final = re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND")
-"""ISO 4217 currencies whose minor unit is not a hundredth."""
 _YES: Final = frozenset({"true", "yes", "y", "1"})
 _NO: Final = frozenset({"false", "no", "n", "0"})
 
@@ -250,6 +248,8 @@ class Translator:
         at = self._time(value, row, path)
         if at is not None and at > row.latest:
             raise InvalidValueError(path, Rule.IN_THE_FUTURE)
+        if at is not None and at < EARLIEST:
+            raise InvalidValueError(path, Rule.BEFORE, EARLIEST.date().isoformat())
         return at
 
     def _money(self, value: Amount | None, row: "_Cells", path: str) -> Money | None:
@@ -259,7 +259,7 @@ class Translator:
         currency = value.currency or self._source.currency
         if self._source.decimal_mark != ".":
             found = found.replace(".", "x").replace(self._source.decimal_mark, ".")
-        minor = _number(found, path).scaleb(_minor_digits(currency))
+        minor = _number(found, path).scaleb(minor_digits(currency))
         if minor != minor.to_integral_value():
             raise InvalidValueError(path, ImportRule.TOO_PRECISE)
         if minor < 0:
@@ -329,12 +329,6 @@ def _number(text: str, path: str) -> Decimal:
     if not _NUMBER.fullmatch(text):
         raise InvalidValueError(path, Rule.NOT_A_NUMBER)
     return Decimal(text)
-
-
-def _minor_digits(currency: str) -> int:
-    if _WHOLE.fullmatch(currency):
-        return 0
-    return 3 if _THOUSANDTHS.fullmatch(currency) else 2
 
 
 def _passes(condition: Condition, row: _Cells, path: str) -> bool:

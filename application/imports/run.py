@@ -59,11 +59,6 @@ class Progress:
     bytes_total: int
 
 
-def utc_now() -> datetime:
-    """Read the clock."""
-    return datetime.now(UTC)
-
-
 async def run_import(
     dispatcher: Dispatcher | None,
     mapping: Mapping,
@@ -74,7 +69,7 @@ async def run_import(
     concurrency: int = 64,
     on_progress: Callable[[Progress], None] | None = None,
     rejects_dir: Path | None = None,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportSummary:
     """Import files; ``check`` stores and writes nothing and needs no dispatcher.
 

@@ -13,7 +13,14 @@ BEGIN
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
             NULL;
         END;
-        IF NOT pg_has_role(session_user, role_name, 'MEMBER') THEN
+        -- Since PostgreSQL 16, who creates a role is a member that may not act as it.
+        IF current_setting('server_version_num')::integer >= 160000 THEN
+            IF NOT pg_has_role(session_user, role_name, 'SET')
+                OR NOT pg_has_role(session_user, role_name, 'USAGE') THEN
+                EXECUTE format('GRANT %I TO %I WITH SET TRUE, INHERIT TRUE',
+                    role_name, session_user);
+            END IF;
+        ELSIF NOT pg_has_role(session_user, role_name, 'MEMBER') THEN
             EXECUTE format('GRANT %I TO %I', role_name, session_user);
         END IF;
     END LOOP;

@@ -13,6 +13,13 @@ CREATE TABLE keys.subject_keys (
     PRIMARY KEY (subject, key_version)
 );
 
+-- The one master key that all data keys are wrapped by; the row is written when a server first opens
+-- the database, so that two servers with different key files cannot both use it.
+CREATE TABLE keys.master (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    id text NOT NULL
+);
+
 -- Keeps new keys in the transaction that stores the first events under them. A subject that got a
 -- key elsewhere in the meantime makes the whole transaction fail, since the events that come with
 -- it are encrypted under a key that will not be there; DETAIL lists those subjects.
@@ -25,7 +32,8 @@ DECLARE
 BEGIN
     WITH inserted AS (
         INSERT INTO keys.subject_keys (subject, key_version, master, wrapped)
-        SELECT * FROM unnest(subjects, key_versions, masters, wrapped_keys)
+        SELECT * FROM unnest(subjects, key_versions, masters, wrapped_keys) AS k (subject)
+        ORDER BY k.subject -- so that two writers never wait for each other
         ON CONFLICT DO NOTHING
         RETURNING subject
     )

@@ -184,7 +184,7 @@ def test_a_refusal_comes_in_the_callers_language(shared: Any, language: str, mes
         "__typename": "WrongState",
         "code": "WRONG_STATE",
         "message": message,
-        "rule": "domain.md 2, life cycle",
+        "rule": "life_cycle",
     }
 
 
@@ -230,7 +230,7 @@ def test_refusals_name_what_is_wrong(api: Any) -> None:
 
     assert conflict["code"] == "CONFLICT_OF_INTEREST"
     assert missing["code"] == "NOT_FOUND"
-    assert (forbidden["code"], forbidden["rule"]) == ("NOT_PERMITTED", "permission table")
+    assert (forbidden["code"], forbidden["rule"]) == ("NOT_PERMITTED", "permissions")
     assert (late["code"], late["field"], late["rule"]) == (
         "INVALID_VALUE",
         "occurredAt",
@@ -353,3 +353,48 @@ def test_labels_of_all_categories_come_in_both_languages(api: Any) -> None:
     assert {(n["category"], n["en"], n["zh"]) for n in found} == {
         (category.name, category.en, category.zh) for category in Category
     }
+
+
+def test_each_mutation_of_a_request_shows_the_state_after_itself(api: Any) -> None:
+    complaint = api.receive()["id"]
+
+    told = api.graphql(
+        """mutation($id: ID!) {
+          a: registerComplaint(input: {complaintId: $id}) {
+            ... on ComplaintPayload { complaint { state answer } } }
+          b: answerComplaint(input: {complaintId: $id, answer: "done"}) {
+            ... on ComplaintPayload { complaint { state answer } } }
+        }""",
+        {"id": complaint},
+    )
+
+    assert told["a"]["complaint"] == {"state": "REGISTERED", "answer": None}
+    assert told["b"]["complaint"] == {"state": "ANSWERED", "answer": "done"}
+
+
+def test_amounts_are_of_one_currency_and_shown_with_its_decimals(api: Any) -> None:
+    def record(waybill: str, fee: dict[str, Any], value: dict[str, Any]) -> Any:
+        return api.graphql(
+            """mutation($i: RecordShipmentInput!) { recordShipment(input: $i) {
+              ... on ShipmentPayload { shipment { fee { formatted } declaredValue { formatted } } }
+              ... on InvalidValue { field rule } } }""",
+            {"i": {"waybill": waybill, "fee": fee, "declaredValue": value}},
+        )["recordShipment"]
+
+    yen, dollars = (
+        {"amountMinor": 1234, "currency": "JPY"},
+        {"amountMinor": 5000, "currency": "USD"},
+    )
+
+    assert record("MIXED0001", yen, dollars) == {"field": "currency", "rule": "one_currency"}
+    assert record("YEN000001", yen, yen)["shipment"]["fee"] == {"formatted": "JPY 1,234"}
+    shown = record("DOLLAR0001", dollars, dollars)["shipment"]
+    assert shown["declaredValue"] == {"formatted": "USD 50.00"}
+
+
+def test_a_shipment_is_not_accepted_in_the_future(api: Any) -> None:
+    refused = api.command(
+        "recordShipment", {"waybill": "FUTURE0001", "acceptedAt": "2099-01-01T00:00:00Z"}
+    )
+
+    assert (refused["field"], refused["rule"]) == ("acceptedAt", "in_the_future")

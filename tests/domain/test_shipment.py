@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import AlreadyDeliveredError, InvalidValueError, NotDeliverableError, Rule
+from domain.errors import AlreadyDeliveredError, InvalidValueError, Rule, WrongStateError
 from domain.identifiers import Waybill
 from domain.metadata import Metadata
 from domain.money import Money
@@ -144,7 +144,7 @@ def test_another_reference_is_another_rating(scenario: Any) -> None:
 
 
 def test_an_unknown_shipment_cannot_be_rated(scenario: Any) -> None:
-    scenario(Shipment).when(rated("r1")).refused(NotDeliverableError(str(STREAM)))
+    scenario(Shipment).when(rated("r1")).refused(WrongStateError("rate_delivery", "unknown"))
 
 
 def test_a_rating_of_a_delivery_carries_the_marker_of_ratings(scenario: Any) -> None:

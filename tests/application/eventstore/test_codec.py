@@ -60,7 +60,7 @@ def _strategy(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911  one line p
         return st.one_of([_strategy(choice) for choice in get_args(hint)])
     if hint is Money:
         amount = st.integers(0, 10**15)
-        return st.builds(Money, amount, st.sampled_from(["CNY", "HKD"]))
+        return st.builds(Money, amount, st.just("CNY"))
     if hint is datetime:
         return st.datetimes(timezones=st.just(UTC))
     if is_dataclass(hint) and isinstance(hint, type):
