@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from domain import errors
+from domain.complaint import ComplaintState
 from domain.errors import DomainError, InvalidValueError, Rule
+from domain.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +124,19 @@ def refusal_code(error: type[DomainError]) -> str:
 def refusal_message(error: DomainError, lang: str) -> str:
     """Return the message of a refusal in ``en`` or ``zh``."""
     text = REFUSALS[type(error)]
-    values = {field.name: str(getattr(error, field.name)) for field in fields(error)}
+    values = {field.name: _named(str(getattr(error, field.name)), lang) for field in fields(error)}
     if isinstance(error, InvalidValueError):
         en, zh = RULE_TEXTS[error.rule]
         values["text"] = (zh if lang == "zh" else en).format_map(values)
     return (text.zh if lang == "zh" else text.en).format_map(values)
+
+
+def _named(value: str, lang: str) -> str:
+    """Return the name of a state or role in a language; anything else as it is."""
+    for names in (ComplaintState, Role):
+        if value in names.__members__.values():
+            return names(value).zh if lang == "zh" else names(value).en
+    return value
 
 
 def refusal_rule(error: DomainError) -> str | None:

@@ -167,8 +167,8 @@ def test_a_malformed_position_is_a_problem(shared: Any, header: str) -> None:
     ("language", "message"),
     [
         ("en", "close is not possible in state received"),
-        ("zh-CN,zh;q=0.9,en;q=0.8", "当前状态（received）下不能执行close"),
-        ("de, zh;q=0.3, en;q=0.2", "当前状态（received）下不能执行close"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "当前状态（已接收）下不能执行close"),
+        ("de, zh;q=0.3, en;q=0.2", "当前状态（已接收）下不能执行close"),
         ("", "close is not possible in state received"),
         ("zh;q=0, en", "close is not possible in state received"),
         (";;;,q=x,\x01", "close is not possible in state received"),
