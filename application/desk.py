@@ -91,7 +91,7 @@ class EventStore:
         return self._aggregates.pop(stream.int, None)
 
     def put_back(self, aggregate: Aggregate) -> None:
-        """Keep an aggregate whose events are all stored; take a snapshot when one is due."""
+        """Keep an aggregate in memory whose events are all stored."""
         self._aggregates[aggregate.id.int] = aggregate
         if len(self._aggregates) > self.cached_aggregates:
             self._aggregates.popitem(last=False)

@@ -34,11 +34,6 @@ FROM keys.subject_keys
 WHERE subject = ANY(%b)
 ORDER BY subject, key_version DESC
 """
-SELECT_ALL: LiteralString = """
-SELECT subject, key_version, master, wrapped
-FROM keys.subject_keys
-WHERE subject = ANY(%b)
-"""
 
 
 class MasterKey:
@@ -134,8 +129,17 @@ class SubjectKeys:
         self._unsaved: dict[UUID, DataKey] = {}
 
     def unknown(self, subjects: Iterable[UUID]) -> list[UUID]:
-        """Return the subjects whose current key is to be looked up (``SELECT_CURRENT``)."""
-        return [subject for subject in subjects if subject not in self._current]
+        """Return the subjects whose current key is to be looked up (``SELECT_CURRENT``).
+
+        The others are kept longest from now on: what is learned next must not push them out.
+        """
+        missing = []
+        for subject in subjects:
+            if subject in self._current:
+                self._current.move_to_end(subject)
+            else:
+                missing.append(subject)
+        return missing
 
     def learn(self, rows: Iterable[Sequence[Any]]) -> None:
         """Take in rows of ``SELECT_CURRENT``; a destroyed key is followed by a new version."""
@@ -174,14 +178,13 @@ class SubjectKeys:
             self._current.pop(subject, None)
             self._unsaved.pop(subject, None)
 
-    def seal(self, text: PersonalText, stream: UUID, version: int, field: str) -> Sealed:
-        """Encrypt one field of one event; ``KeyError`` if the subject's key was not looked up."""
-        return Sealed(**self.seal_stored({field: text}, stream, version)[field])
-
     def seal_stored(
         self, texts: Mapping[str, PersonalText], stream: UUID, version: int
     ) -> dict[str, dict[str, Any]]:
-        """Encrypt the personal fields of an event, in the shape in which they are stored."""
+        """Encrypt the personal fields of an event, in the shape in which they are stored.
+
+        ``KeyError`` if the key of a subject was not looked up.
+        """
         context = _event_context(stream, version)
         nonces = os.urandom(_NONCE_BYTES * len(texts))
         sealed = {}
@@ -227,7 +230,7 @@ class Unsealing:
         self._keys: dict[tuple[int, int], AESGCM | None] = {}
 
     def begin_batch(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take in the rows of ``SELECT_ALL`` for the subjects of the batch."""
+        """Take in (subject, key version, master, wrapped key) for the subjects of the batch."""
         self._keys = {
             (subject.int, version): None
             if wrapped is None

@@ -408,3 +408,18 @@ def test_amounts_come_back_as_money(meta: Metadata) -> None:
     )
     stored, keys = stored_and_keys(event)
     assert_same(EventMapper(keys).to_domain_event(stored).facts, facts)  # type: ignore[attr-defined]
+
+
+def test_what_is_learned_next_does_not_push_out_a_key_that_was_just_asked_for(
+    master: MasterKey,
+) -> None:
+    keys = SubjectKeys(master, cached=2)
+    old, newer, newest = uuid4(), uuid4(), uuid4()
+    for subject in (old, newer):
+        keys.create(subject)
+        keys.saved(keys.unsaved([subject]))
+
+    assert keys.unknown([old, newest]) == [newest]
+    keys.create(newest)
+
+    assert keys.unknown([old, newer]) == [newer]

@@ -18,7 +18,6 @@ from application.eventstore.codec import EventMapper
 from application.eventstore.errors import MasterKeyError
 from application.eventstore.recorder import GroupCommitRecorder
 from application.eventstore.subject_keys import (
-    SELECT_ALL,
     MasterKey,
     SubjectKeys,
     Unsealing,
@@ -29,6 +28,7 @@ from domain.identifiers import Waybill, shipment_id
 from domain.metadata import Metadata
 from domain.personal import PersonalText, Sealed
 from domain.shipment import Milestone, MilestoneKind, Shipment
+from projections.engine import _SELECT_KEYS
 
 WAYBILL = Waybill("SF1234567890")
 
@@ -124,7 +124,7 @@ def test_personal_text_saved_through_the_facade_can_be_opened_again(
     application.save(shipment)
     unsealing = Unsealing(master)
     with psycopg.connect(database) as connection:
-        unsealing.begin_batch(connection.execute(SELECT_ALL, [[customer]]).fetchall())
+        unsealing.begin_batch(connection.execute(_SELECT_KEYS, [[customer]]).fetchall())
     *_, delivered, rated = application.events.get(shipment.id)
     assert isinstance(delivered, Shipment.Delivered)
     assert isinstance(rated, Shipment.DeliveryRated)
