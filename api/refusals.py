@@ -6,7 +6,7 @@ from typing import Final
 
 from domain import errors
 from domain.complaint import ComplaintState
-from domain.errors import DomainError, InvalidValueError, Rule
+from domain.errors import DomainError, InvalidValueError, Rule, WrongStateError
 from domain.roles import Role
 
 
@@ -44,6 +44,20 @@ RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     Rule.NOT_TEXT: ("must be text", "必须是文本"),
     Rule.NOT_A_CURSOR: ("must be a cursor of this connection", "必须是本列表的游标"),
     Rule.ONE_CURRENCY: ("must be in one currency", "必须使用同一种货币"),
+    Rule.DIGEST_FORMAT: (
+        "must be a SHA-256 digest: 64 hexadecimal digits",
+        "必须是SHA-256摘要：64位十六进制数字",
+    ),
+    Rule.DIGEST_MISMATCH: ("does not fit the content", "与内容不符"),
+    Rule.MEDIA_TYPE_FORMAT: (
+        "must be a media type such as image/jpeg",
+        "必须是媒体类型，例如image/jpeg",
+    ),
+    Rule.NOTHING_TO_SEARCH: (
+        "must contain a letter, a digit or a Chinese character to search for",
+        "必须包含可供检索的字母、数字或汉字",
+    ),
+    Rule.TIME_ZONE: ("must be a time zone such as Asia/Shanghai", "必须是时区，例如Asia/Shanghai"),
 }
 
 REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
@@ -51,7 +65,6 @@ REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
     errors.WrongStateError: RefusalText(
         "{command} is not possible in state {state}",
         "当前状态（{state}）下不能执行{command}",
-        "life_cycle",
     ),
     errors.NotFoundError: RefusalText("no {kind} under {reference}", "找不到{kind}：{reference}"),
     errors.NotPermittedError: RefusalText(
@@ -66,6 +79,62 @@ REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
     ),
     errors.AlreadyRatedError: RefusalText(
         "the handling was rated already", "该处理已评价过", "rated_once"
+    ),
+    errors.OwnCaseError: RefusalText(
+        "{person} worked on the case and does not take down how its handling is rated",
+        "{person}参与过本案处理，不得登记对其处理的评价",
+        "own_case",
+    ),
+    errors.NoRoleAtThatTimeError: RefusalText(
+        "{person} held no role for this at {at}: appoint the person first",
+        "{person}在{at}没有相应职务，请先任命",
+        "role_at_that_time",
+    ),
+    errors.UnitNotOpenError: RefusalText(
+        "the organisation had no unit {unit} at {at}",
+        "组织在{at}没有单位{unit}",
+        "unit_at_that_time",
+    ),
+    errors.AlreadyAppointedError: RefusalText(
+        "{person} holds that role in that unit during that time already",
+        "{person}在该期间已担任该单位的此职务",
+        "one_appointment",
+    ),
+    errors.MergeIntoSelfError: RefusalText(
+        "a complaint is not merged into itself", "投诉不能并入自身", "merge"
+    ),
+    errors.MergeTargetEndedError: RefusalText(
+        "a complaint is merged only into an open one, not into one in state {state}",
+        "只能并入未办结的投诉，目标当前状态为{state}",
+        "merge",
+    ),
+    errors.MergedCaseError: RefusalText(
+        "this complaint was merged: go on with {into}", "该投诉已合并，请在{into}中继续", "merged"
+    ),
+    errors.ReopeningTooLateError: RefusalText(
+        "a closed case is reopened within {days} days: receive a new complaint",
+        "结案后{days}天内方可重新开启，请登记新的投诉",
+        "reopening_limit",
+    ),
+    errors.ResolutionNeededError: RefusalText(
+        "propose a resolution that names its rule before the answer",
+        "答复前请先提出注明依据的处理方案",
+        "resolution_names_rule",
+    ),
+    errors.RemedyOutstandingError: RefusalText(
+        "carry out the agreed remedy before closing the case",
+        "结案前请先落实已商定的处理措施",
+        "remedy_first",
+    ),
+    errors.NotAgreedError: RefusalText(
+        "the customer has not agreed to the resolution yet",
+        "客户尚未同意处理方案",
+        "agreed_before_remedy",
+    ),
+    errors.NotAQualityCaseError: RefusalText(
+        "a complaint about {category} is no quality case",
+        "{category}类投诉不属于质量案件",
+        "quality_case",
     ),
     errors.AlreadyDeliveredError: RefusalText(
         "{waybill} was delivered at {delivered_at} already",
@@ -141,4 +210,6 @@ def _named(value: str, lang: str) -> str:
 
 def refusal_rule(error: DomainError) -> str | None:
     """Return the rule that a refusal follows."""
-    return error.rule if isinstance(error, InvalidValueError) else REFUSALS[type(error)].rule
+    if isinstance(error, InvalidValueError | WrongStateError):
+        return error.rule
+    return REFUSALS[type(error)].rule

@@ -37,6 +37,8 @@ from domain.text import checked_text
 A = TypeVar("A", bound=Aggregate)
 
 CACHED_AGGREGATES: Final = 20_000
+_CONSULTED_SECONDS: Final = 5.0
+_MOST_CONSULTED: Final = 5_000
 _MOST_NUMBERS: Final = 256
 _BURST_SECONDS: Final = 0.25
 REFERENCE_LENGTH: Final = 100
@@ -62,6 +64,7 @@ class EventStore:
     cached_aggregates: int = CACHED_AGGREGATES
     reader: StreamReader = field(init=False)
     _aggregates: OrderedDict[int, Aggregate] = field(default_factory=OrderedDict)
+    _consulted: dict[int, tuple[float, Aggregate]] = field(default_factory=dict)
     _locks: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _numbers: list[int] = field(default_factory=list)
     _numbers_at_once: int = 1
@@ -95,6 +98,26 @@ class EventStore:
         self._aggregates[aggregate.id.int] = aggregate
         if len(self._aggregates) > self.cached_aggregates:
             self._aggregates.popitem(last=False)
+
+    async def consult(self, cls: type[A], stream: UUID, *, fresh: bool) -> tuple[A, bool]:
+        """Return an aggregate that only informs a decision, and whether it comes from memory.
+
+        What other processes changed in the last seconds may be missing; ``fresh`` asks the log.
+        """
+        known = self._consulted.get(stream.int)
+        if not fresh and known is not None and monotonic() - known[0] < _CONSULTED_SECONDS:
+            assert isinstance(known[1], cls)
+            return known[1], True
+        read_at = monotonic()
+        aggregate = await self.reader.load(cls, stream)
+        if len(self._consulted) >= _MOST_CONSULTED:
+            self._consulted.clear()
+        self._consulted[stream.int] = (read_at, aggregate)
+        return aggregate, False
+
+    def changed(self, stream: UUID) -> None:
+        """Forget what was consulted: this process stored something newer."""
+        self._consulted.pop(stream.int, None)
 
     def snapshot_if_due(self, aggregate: Aggregate, before: int) -> None:
         """Take a snapshot in the background when a multiple of the interval was passed."""
@@ -214,6 +237,15 @@ class Desk:
             return cached
         return await self._store.reader.load(cls, stream)
 
+    async def consult(self, cls: type[A], stream: UUID) -> A:
+        """Return an aggregate, perhaps blank, that informs the decision and is not changed by it.
+
+        Reference data such as people and units: another process's change is seen within seconds.
+        """
+        aggregate, from_memory = await self._store.consult(cls, stream, fresh=self._fresh)
+        self.used_cache = self.used_cache or from_memory
+        return aggregate
+
     def new(self, cls: type[A], stream: UUID | None = None) -> A:
         """Return a blank aggregate under a new id, or under one that must not be taken yet."""
         self.root_kind = self.root_kind or cls.KIND
@@ -266,6 +298,7 @@ class Desk:
             self._store.keys.forget(self._new_subjects)  # a retry makes new ones
             raise
         for aggregate, before in self._saved:
+            self._store.changed(aggregate.id)
             self._store.put_back(aggregate)
             self._store.snapshot_if_due(aggregate, before)
         return appended

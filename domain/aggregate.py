@@ -31,6 +31,8 @@ class DomainEvent:
     """
 
     TOPIC: ClassVar[str]
+    LINKS: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold the id of another aggregate of the same case."""
     class_version: ClassVar[int] = 1
     aggregate_class: ClassVar[type["Aggregate"]]
     _evolve: ClassVar[Callable[..., None]]

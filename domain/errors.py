@@ -53,14 +53,20 @@ class Rule:
     NOT_TEXT = "not_text"
     NOT_A_CURSOR = "not_a_cursor"
     ONE_CURRENCY = "one_currency"
+    DIGEST_FORMAT = "digest_format"
+    DIGEST_MISMATCH = "digest_mismatch"
+    MEDIA_TYPE_FORMAT = "media_type_format"
+    NOTHING_TO_SEARCH = "nothing_to_search"
+    TIME_ZONE = "time_zone"
 
 
 @dataclass(unsafe_hash=True)
 class WrongStateError(DomainError):
-    """The command does not fit the state that the aggregate is in."""
+    """The command does not fit the state that the aggregate is in; ``rule`` says why not."""
 
     command: str
     state: str
+    rule: str = "life_cycle"
 
 
 @dataclass(unsafe_hash=True)
@@ -91,6 +97,96 @@ class AlreadyRatedError(DomainError):
     """The handling is rated once per closing (domain.md 2)."""
 
     complaint: UUID
+
+
+@dataclass(unsafe_hash=True)
+class OwnCaseError(DomainError):
+    """Who worked on a case never takes down how its handling is rated (domain.md 2)."""
+
+    person: str
+
+
+@dataclass(unsafe_hash=True)
+class NoRoleAtThatTimeError(DomainError):
+    """The person held no fitting role in the organisation at that time (domain.md 1)."""
+
+    person: str
+    at: str
+
+
+@dataclass(unsafe_hash=True)
+class UnitNotOpenError(DomainError):
+    """The organisation had no such unit, or none any more, at that time (domain.md 1)."""
+
+    unit: str
+    at: str
+
+
+@dataclass(unsafe_hash=True)
+class AlreadyAppointedError(DomainError):
+    """The person holds that role in that unit during that time already."""
+
+    person: str
+
+
+@dataclass(unsafe_hash=True)
+class MergeIntoSelfError(DomainError):
+    """A complaint is never merged into itself."""
+
+    complaint: UUID
+
+
+@dataclass(unsafe_hash=True)
+class MergeTargetEndedError(DomainError):
+    """A complaint is merged only into one that is still open (domain.md 2)."""
+
+    complaint: UUID
+    state: str
+
+
+@dataclass(unsafe_hash=True)
+class MergedCaseError(DomainError):
+    """The complaint was merged: its case goes on in another one."""
+
+    complaint: UUID
+    into: UUID
+
+
+@dataclass(unsafe_hash=True)
+class ReopeningTooLateError(DomainError):
+    """A closed case is reopened within the days that its policy allows (domain.md 2)."""
+
+    complaint: UUID
+    days: int
+
+
+@dataclass(unsafe_hash=True)
+class ResolutionNeededError(DomainError):
+    """A forwarded complaint is answered on a resolution that names its rule (source 0, 1.1.18)."""
+
+    complaint: UUID
+
+
+@dataclass(unsafe_hash=True)
+class RemedyOutstandingError(DomainError):
+    """What was agreed with the customer is carried out before the case is closed (source 0)."""
+
+    complaint: UUID
+
+
+@dataclass(unsafe_hash=True)
+class NotAgreedError(DomainError):
+    """A remedy is agreed with the customer before it is carried out (source 3, part 2(4))."""
+
+    complaint: UUID
+
+
+@dataclass(unsafe_hash=True)
+class NotAQualityCaseError(DomainError):
+    """The steps of a quality case belong to complaints about product quality (source 1, 4.1.3)."""
+
+    complaint: UUID
+    category: str
 
 
 @dataclass(unsafe_hash=True)

@@ -1,0 +1,4 @@
+-- Links between the aggregates of a case.
+SET ROLE redress_owner;
+
+RESET ROLE;
