@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from domain import errors
-from domain.complaint import ComplaintState
+from domain.complaint_life import ComplaintState
 from domain.errors import DomainError, InvalidValueError, Rule, WrongStateError
+from domain.organisation import UnitState
 from domain.roles import Role
 
 
@@ -56,6 +57,15 @@ RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     Rule.NOTHING_TO_SEARCH: (
         "must contain a letter, a digit or a Chinese character to search for",
         "必须包含可供检索的字母、数字或汉字",
+    ),
+    Rule.EACH_ONCE: (
+        "must hold each of these once: {limit}",
+        "以下各项必须且只能出现一次：{limit}",
+    ),
+    Rule.OTHER_THAN_ITSELF: ("must be another one", "不能是其自身"),
+    Rule.CYCLE: (
+        "must not be the unit itself or one below it; the head office stands at the top",
+        "不能是该单位自身或其下级单位；总部位于最上级",
     ),
     Rule.TIME_ZONE: ("must be a time zone such as Asia/Shanghai", "必须是时区，例如Asia/Shanghai"),
 }
@@ -202,7 +212,7 @@ def refusal_message(error: DomainError, lang: str) -> str:
 
 def _named(value: str, lang: str) -> str:
     """Return the name of a state or role in a language; anything else as it is."""
-    for names in (ComplaintState, Role):
+    for names in (ComplaintState, UnitState, Role):
         if value in names.__members__.values():
             return names(value).zh if lang == "zh" else names(value).en
     return value

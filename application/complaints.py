@@ -6,7 +6,9 @@ from uuid import UUID
 
 from application.desk import Desk
 from application.dispatch import Command, handles
-from domain.complaint import Category, Channel, Complaint, Severity
+from domain.categories import Category
+from domain.complaint import Complaint
+from domain.complaint_words import Channel, Severity
 from domain.errors import InvalidValueError, Rule
 from domain.identifiers import Waybill, imported_id, shipment_id
 from domain.personal import personal_text

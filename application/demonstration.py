@@ -22,7 +22,8 @@ from application.complaints import (
 from application.dispatch import Call, Command, Dispatcher
 from application.permissions import Caller
 from application.shipments import RateDelivery, RecordDelivery, RecordMilestone, RecordShipment
-from domain.complaint import Category, Channel, Severity
+from domain.categories import Category
+from domain.complaint_words import Channel, Severity
 from domain.identifiers import Waybill
 from domain.metadata import Source, SourceKind
 from domain.money import Money

@@ -71,6 +71,8 @@ class Aggregate:
 
     INITIAL_VERSION: ClassVar[int] = 1
     KIND: ClassVar[str]
+    state_names: ClassVar[tuple[str, ...]] = ()
+    """The attributes that are the state."""
     state_version: ClassVar[int] = 1
     """Raise it when the attributes change: older snapshots are then ignored."""
 
@@ -89,11 +91,19 @@ class Aggregate:
         return collected
 
     def __init_subclass__(cls) -> None:
-        """Tell every event that has an evolve method which aggregate it belongs to."""
-        for method in vars(cls).values():
-            event_class = getattr(method, "event_class", None)
-            if event_class is not None:
-                event_class.aggregate_class = cls
+        """Tell every event that has an evolve method which aggregate it belongs to.
+
+        A large aggregate may be written as a chain of classes: the last one is the aggregate.
+        """
+        chain = [base for base in cls.__mro__[::-1] if base not in Aggregate.__mro__]
+        cls.state_names = tuple(
+            name for base in chain for name in base.__dict__.get("__annotations__", ())
+        )
+        for base in chain:
+            for method in vars(base).values():
+                event_class = getattr(method, "event_class", None)
+                if event_class is not None:
+                    event_class.aggregate_class = cls
 
 
 def event(

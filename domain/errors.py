@@ -58,6 +58,9 @@ class Rule:
     MEDIA_TYPE_FORMAT = "media_type_format"
     NOTHING_TO_SEARCH = "nothing_to_search"
     TIME_ZONE = "time_zone"
+    CYCLE = "cycle"
+    OTHER_THAN_ITSELF = "other_than_itself"
+    EACH_ONCE = "each_once"
 
 
 @dataclass(unsafe_hash=True)

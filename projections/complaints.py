@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.complaint import Complaint, ComplaintState
+from domain.complaint import Complaint
+from domain.complaint_life import ComplaintState
 from projections.engine import Batch, Entry, Projection, on
 from projections.tables import Table
 

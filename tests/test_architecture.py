@@ -21,7 +21,7 @@ from application.permissions import PERMISSIONS
 from application.refusals import refusal_from_stored, refusal_to_stored
 from domain import errors
 from domain.aggregate import Aggregate, DomainEvent
-from domain.complaint import ComplaintState
+from domain.complaint_life import ComplaintState
 from domain.errors import DomainError
 from domain.personal import Personal, PersonalText, Sealed
 

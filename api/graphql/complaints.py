@@ -34,7 +34,9 @@ from application.complaints import (
     RegisterComplaint,
 )
 from domain import identifiers
-from domain.complaint import Category, Channel, ComplaintState, Severity
+from domain.categories import Category
+from domain.complaint_life import ComplaintState
+from domain.complaint_words import Channel, Severity
 from domain.errors import AlreadyRatedError, ConflictOfInterestError
 from domain.rating import score
 from domain.roles import person_id

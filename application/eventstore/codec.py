@@ -190,8 +190,7 @@ class SnapshotCodec:
 
     def encode(self, aggregate: Aggregate) -> tuple[str, bytes]:
         """Return topic and state of a snapshot."""
-        names = type(aggregate).__annotations__
-        data = {name: getattr(aggregate, name) for name in names}
+        data = {name: getattr(aggregate, name) for name in aggregate.state_names}
         state = orjson.dumps(
             {"v": aggregate.state_version, "data": data}, default=_sorted, option=_ORJSON_OPTIONS
         )
@@ -215,7 +214,7 @@ class SnapshotCodec:
         adapter = self._adapters.get(cls)
         if adapter is None:
             hints = get_type_hints(cls)
-            shape = {name: hints[name] for name in cls.__annotations__}
+            shape = {name: hints[name] for name in cls.state_names}
             adapter = self._adapters[cls] = TypeAdapter(_typed_dict("State", shape))
         return adapter
 

@@ -22,7 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from domain.complaint import Category, Channel, Severity
+from domain.categories import Category
+from domain.complaint_words import Channel, Severity
 from domain.labels import Labelled
 from domain.shipment import MilestoneKind, ServiceClass
 

@@ -42,7 +42,8 @@ from application.shipments import (
     ImportShipment,
     RatingOfDelivery,
 )
-from domain.complaint import Category, Channel, Severity
+from domain.categories import Category
+from domain.complaint_words import Channel, Severity
 from domain.errors import InvalidValueError, Rule
 from domain.identifiers import Waybill, waybill
 from domain.labels import Labelled

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from domain.complaint import Category
+from domain.categories import Category
 
 SECRET = "王小明 13800138000"  # noqa: S105  a person's, not a machine's
 STATE = "query C($id: ID!) { complaint(id: $id) { state answer version: number } }"

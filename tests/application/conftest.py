@@ -23,7 +23,8 @@ from application.desk import EventStore
 from application.dispatch import Call, Command, Dispatcher, Outcome
 from application.eventstore.subject_keys import MasterKey
 from application.permissions import Caller
-from domain.complaint import Category, Channel
+from domain.categories import Category
+from domain.complaint_words import Channel
 from domain.roles import PersonId, Role
 
 ZONE = ZoneInfo("Asia/Shanghai")

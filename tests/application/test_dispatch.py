@@ -24,7 +24,8 @@ from application.shipments import (
     ImportShipment,
     RecordShipment,
 )
-from domain.complaint import Category, Channel
+from domain.categories import Category
+from domain.complaint_words import Channel
 from domain.errors import (
     IdempotencyKeyReusedError,
     InvalidValueError,

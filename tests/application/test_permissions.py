@@ -27,7 +27,8 @@ from application.shipments import (
     RecordMilestone,
     RecordShipment,
 )
-from domain.complaint import Category, Channel
+from domain.categories import Category
+from domain.complaint_words import Channel
 from domain.errors import (
     NotFoundError,
     NotPermittedError,

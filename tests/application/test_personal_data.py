@@ -25,7 +25,8 @@ from application.permissions import Caller
 from application.shipments import (
     RecordDelivery,
 )
-from domain.complaint import Category, Channel
+from domain.categories import Category
+from domain.complaint_words import Channel
 from domain.identifiers import Waybill
 from domain.rating import Score
 from domain.roles import PersonId, Role

@@ -31,7 +31,9 @@ from application.dispatch import Call, Dispatcher
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import MasterKey, SubjectKeys
 from application.permissions import Caller
-from domain.complaint import Category, Channel, Complaint, Severity
+from domain.categories import Category
+from domain.complaint import Complaint
+from domain.complaint_words import Channel, Severity
 from domain.metadata import Metadata, Source, SourceKind
 from domain.personal import personal_text
 from domain.roles import PersonId, Role

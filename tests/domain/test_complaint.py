@@ -4,7 +4,10 @@ from uuid import UUID
 
 import pytest
 
-from domain.complaint import ALLOWED_IN, Category, Channel, Complaint, ComplaintState, Severity
+from domain.categories import Category
+from domain.complaint import Complaint
+from domain.complaint_life import ALLOWED_IN, ComplaintState
+from domain.complaint_words import Channel, Severity
 from domain.errors import AlreadyRatedError, ConflictOfInterestError, WrongStateError
 from domain.identifiers import Waybill
 from domain.metadata import Metadata

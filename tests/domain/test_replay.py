@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from domain.aggregate import Aggregate, DomainEvent, event
 from domain.api_key import ApiKey
-from domain.complaint import Category, Channel, Complaint, Severity
+from domain.categories import Category
+from domain.complaint import Complaint
+from domain.complaint_words import Channel, Severity
 from domain.errors import DomainError
 from domain.identifiers import Waybill
 from domain.metadata import Metadata

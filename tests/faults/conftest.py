@@ -41,7 +41,8 @@ from application.dispatch import Call, Dispatcher
 from application.eventstore.subject_keys import MasterKey, Unsealing
 from application.permissions import Caller
 from application.shipments import RateDelivery, RecordDelivery, RecordMilestone
-from domain.complaint import Category, Channel
+from domain.categories import Category
+from domain.complaint_words import Channel
 from domain.identifiers import waybill
 from domain.rating import score
 from domain.roles import PersonId, Role

@@ -26,7 +26,8 @@ from application.dispatch import Call, Command
 from application.eventstore.subject_keys import MasterKey, Unsealing
 from application.permissions import Caller
 from application.shipments import RateDelivery, RecordDelivery, RecordShipment
-from domain.complaint import Category, Channel
+from domain.categories import Category
+from domain.complaint_words import Channel
 from domain.errors import DomainError
 from domain.identifiers import Waybill
 from domain.rating import Score

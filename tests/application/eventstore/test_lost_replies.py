@@ -20,7 +20,8 @@ from application.eventstore.errors import OutcomeUnknownError
 from application.eventstore.subject_keys import MasterKey, SubjectKeys
 from application.eventstore.writer import GroupWriter
 from application.permissions import Caller
-from domain.complaint import Category, Channel
+from domain.categories import Category
+from domain.complaint_words import Channel
 from domain.errors import WrongStateError
 from domain.roles import PersonId, Role
 

@@ -21,7 +21,9 @@ from application.permissions import Caller
 from application.shipments import RecordMilestone, RecordShipment
 from domain.aggregate import Aggregate
 from domain.api_key import ApiKey
-from domain.complaint import Category, Channel, Complaint, Severity
+from domain.categories import Category
+from domain.complaint import Complaint
+from domain.complaint_words import Channel, Severity
 from domain.identifiers import Waybill, shipment_id
 from domain.metadata import Metadata
 from domain.money import Money

@@ -16,7 +16,8 @@ from application.imports.files import (
 )
 from application.imports.mapping import Mapping, parse_mapping
 from application.imports.rows import RowCommands, Translator
-from domain.complaint import Category, Severity
+from domain.categories import Category
+from domain.complaint_words import Severity
 from domain.errors import InvalidValueError
 from domain.money import Money
 from domain.shipment import Milestone, MilestoneKind, ServiceClass
