@@ -1,8 +1,13 @@
-"""The process that keeps the read models: a child of ``serve``, or ``redress project`` alone."""
+"""The process beside the server: it keeps the read models, and sends notices.
 
+A child of ``serve``, or ``redress project`` alone.
+"""
+
+import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any, Final, LiteralString
@@ -10,16 +15,25 @@ from typing import Any, Final, LiteralString
 import psycopg
 import structlog
 
-from api.bootstrap import as_role, collect_garbage_rarely
+from api.bootstrap import as_role, collect_garbage_rarely, open_event_store, utc_now
 from api.database import Database
+from api.settings import Settings
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import SubjectKeys, Unsealing
+from application.notifying.delivery import Lane, place_of
+from application.notifying.run import Notifier
+from application.notifying.senders import FileSender
+from application.notifying.smtp import SmtpSender
+from domain.notifying import NoticeChannel
 from projections import PROJECTIONS
 from projections.engine import Feed, Projector, run_until, use_live_tables
 
 IDEMPOTENCY_KEPT: Final = timedelta(days=7)
 _HOUSEKEEPING_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 0.5
+_STOP_CHECK_SECONDS: Final = 0.1
+_CACHED: Final = 1000  # notices are looked at once or twice
+_CONNECTIONS: Final = 6
 _FORGET: LiteralString = """
 DELETE FROM process.idempotency WHERE key IN (
     SELECT key FROM process.idempotency WHERE recorded_at < now() - %s LIMIT 10000)
@@ -66,6 +80,64 @@ def _forget_old_keys(connection: psycopg.Connection[Any]) -> None:
     """Delete idempotency rows that are older than they are kept, some at a time."""
     while connection.execute(_FORGET, [IDEMPOTENCY_KEPT]).rowcount:
         pass
+
+
+def ways_out(settings: Settings) -> list[Lane]:
+    """Return how notices leave: e-mails to the mail server if there is one, the rest as files."""
+    channels = frozenset(NoticeChannel) - {NoticeChannel.NONE}
+    files = FileSender(settings.outbox, settings.notices_from)
+    if settings.smtp_url is None:
+        return [Lane(files, channels)]
+    mails = SmtpSender(settings.smtp_url, settings.notices_from)
+    by_mail = frozenset({NoticeChannel.EMAIL})
+    return [Lane(mails, by_mail), Lane(files, channels - by_mail)]
+
+
+@contextmanager
+def sending_notices(
+    database: Database, settings: Settings, stopped: Callable[[], bool]
+) -> Iterator[None]:
+    """Send notices in a thread of their own until stopped; its faults concern nobody else."""
+    ended = threading.Event()
+
+    def send() -> None:
+        while not (stopped() or ended.is_set()):
+            try:
+                asyncio.run(_send_notices(database, settings, lambda: stopped() or ended.is_set()))
+            except Exception as error:  # noqa: BLE001  whatever it is, it is tried again
+                _log.error("notifier ended", error=place_of(error))
+                sleep(_RETRY_SECONDS)
+
+    thread = threading.Thread(target=send, name="notices")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+async def _send_notices(
+    database: Database, settings: Settings, stopped: Callable[[], bool]
+) -> None:
+    stop = asyncio.Event()
+
+    async def watch() -> None:
+        while not stopped():  # noqa: ASYNC110  a signal or another thread says so
+            await asyncio.sleep(_STOP_CHECK_SECONDS)
+        stop.set()
+
+    watching = asyncio.create_task(watch())
+    async with open_event_store(
+        database.conninfo,
+        database.master,
+        zone=settings.timezone,
+        cached=_CACHED,
+        pool_size=_CONNECTIONS,
+    ) as store:
+        notifier = Notifier(store, ways_out(settings), utc_now)
+        await notifier.run(lambda: as_role(database.conninfo, "redress_writer"), stop)
+    await watching
 
 
 def parent_is_gone() -> threading.Event:

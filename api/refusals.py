@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from domain import errors
-from domain.complaint_life import ComplaintState
+from domain.complaint_life import ComplaintState, LifeCycleRule
 from domain.errors import DomainError, InvalidValueError, Rule, WrongStateError
 from domain.organisation import UnitState
 from domain.roles import Role
@@ -58,6 +58,7 @@ RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "must contain a letter, a digit or a Chinese character to search for",
         "必须包含可供检索的字母、数字或汉字",
     ),
+    Rule.NOT_BASE64: ("must be Base64", "必须是Base64编码"),
     Rule.EACH_ONCE: (
         "must hold each of these once: {limit}",
         "以下各项必须且只能出现一次：{limit}",
@@ -73,8 +74,8 @@ RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
 REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
     errors.InvalidValueError: RefusalText("{field} {text}", "{field}{text}"),
     errors.WrongStateError: RefusalText(
-        "{command} is not possible in state {state}",
-        "当前状态（{state}）下不能执行{command}",
+        "{command} is not possible in state {state}{why}",
+        "当前状态（{state}）下不能执行{command}{why}",
     ),
     errors.NotFoundError: RefusalText("no {kind} under {reference}", "找不到{kind}：{reference}"),
     errors.NotPermittedError: RefusalText(
@@ -207,6 +208,8 @@ def refusal_message(error: DomainError, lang: str) -> str:
     if isinstance(error, InvalidValueError):
         en, zh = RULE_TEXTS[error.rule]
         values["text"] = (zh if lang == "zh" else en).format_map(values)
+    if isinstance(error, WrongStateError):
+        values["why"] = _why(error.rule, lang)
     return (text.zh if lang == "zh" else text.en).format_map(values)
 
 
@@ -216,6 +219,14 @@ def _named(value: str, lang: str) -> str:
         if value in names.__members__.values():
             return names(value).zh if lang == "zh" else names(value).en
     return value
+
+
+def _why(rule: str, lang: str) -> str:
+    """Return what a rule of the life cycle says, after a colon; nothing for other rules."""
+    if rule not in LifeCycleRule.__members__.values():
+        return ""
+    named = LifeCycleRule(rule)
+    return f"：{named.zh}" if lang == "zh" else f": {named.en}"
 
 
 def refusal_rule(error: DomainError) -> str | None:

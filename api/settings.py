@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from application.notifying.senders import address_of
+from application.notifying.smtp import SmtpServer
+
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+_NOBODY: Final = "Redress <redress@localhost.invalid>"
+"""Who notices in files are from, where nobody else is named."""
 
 
 class SettingsError(Exception):
@@ -25,6 +31,8 @@ class Settings:
     log_level: str
     oidc_issuer: str | None
     oidc_audience: str | None
+    smtp_url: SmtpServer | None
+    notices_from: str
     given: frozenset[str]
     """The names of the variables that were set."""
 
@@ -48,6 +56,11 @@ class Settings:
         """Where the first ``make run`` writes the demonstration keys."""
         return self.data_dir / "demo-keys.json"
 
+    @property
+    def outbox(self) -> Path:
+        """Where notices lie that do not leave by e-mail."""
+        return self.data_dir / "outbox"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read and check everything; SettingsError lists all faults at once."""
@@ -68,6 +81,17 @@ class Settings:
         url = environ.get("REDRESS_DATABASE_URL") or None
         if url is not None and not url.startswith(("postgresql://", "postgres://")):
             faults.append("REDRESS_DATABASE_URL must begin with postgresql://")
+        smtp = None
+        try:
+            smtp_url = environ.get("REDRESS_SMTP_URL")
+            smtp = SmtpServer.from_url(smtp_url) if smtp_url else None
+        except ValueError as fault:  # it may hold a password: name the rule alone
+            faults.append(f"REDRESS_SMTP_URL {fault}")
+        sender = environ.get("REDRESS_NOTICES_FROM") or ""
+        if address_of(sender or _NOBODY) is None:
+            faults.append("REDRESS_NOTICES_FROM must be an address such as Care <care@example.com>")
+        elif smtp is not None and not sender:
+            faults.append("REDRESS_NOTICES_FROM must be set, too, since REDRESS_SMTP_URL is")
         if faults:
             raise SettingsError("; ".join(faults))
         return cls(
@@ -79,6 +103,8 @@ class Settings:
             log_level=level,
             oidc_issuer=environ.get("REDRESS_OIDC_ISSUER") or None,
             oidc_audience=environ.get("REDRESS_OIDC_AUDIENCE") or None,
+            smtp_url=smtp,
+            notices_from=sender or _NOBODY,
             given=frozenset(name for name in variable_names() if environ.get(name)),
         )
 

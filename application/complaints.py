@@ -1,6 +1,6 @@
-"""Commands about complaints."""
+"""Commands about complaints: the intake, and what every other command begins with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -8,11 +8,13 @@ from application.desk import Desk
 from application.dispatch import Command, handles
 from domain.categories import Category
 from domain.complaint import Complaint
+from domain.complaint_policy import COMPLAINT_POLICY, ComplaintPolicy
 from domain.complaint_words import Channel, Severity
 from domain.errors import InvalidValueError, Rule
 from domain.identifiers import Waybill, imported_id, shipment_id
-from domain.personal import personal_text
-from domain.rating import Score
+from domain.metadata import Metadata
+from domain.notifying import Language, NoticeChannel, language_of, notice_channel_for
+from domain.personal import PersonalText, personal_text
 from domain.roles import PersonId
 from domain.text import checked_text
 
@@ -24,9 +26,36 @@ REFERENCE_LENGTH: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ComplaintCommand(Command[UUID]):
+    """An order about one complaint."""
+
+    complaint: UUID
+
+
+async def case_file(command: ComplaintCommand, desk: Desk) -> tuple[Complaint, Metadata]:
+    """Load the complaint of a command, and say that it follows the policy its case keeps."""
+    complaint = await desk.load(Complaint, command.complaint)
+    return complaint, replace(desk.meta, policy=complaint.policy)
+
+
+def said(complaint: Complaint, text: str, *, field: str, most: int = TEXT_LENGTH) -> PersonalText:
+    """Check a text of a case; it belongs to the customer's personal data."""
+    assert complaint.customer is not None  # every complaint begins with Received
+    return personal_text(complaint.customer, text, field=field, max_length=most)
+
+
+def perhaps_said(
+    complaint: Complaint, text: str | None, *, field: str, most: int = TEXT_LENGTH
+) -> PersonalText | None:
+    """Check an optional text of a case."""
+    return None if text is None else said(complaint, text, field=field, most=most)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReceivedComplaint:
     """What is taken down when somebody complains (domain.md 2).
 
+    Without a ``notice_channel`` or a ``language``, contact and facts suggest them.
     ``customer_reference`` is the caller's own stable reference of the customer, if there is one:
     complaints under the same reference belong to the same data subject.
     """
@@ -46,6 +75,8 @@ class ReceivedComplaint:
     outlet: str | None = None
     accused: PersonId | None = None
     partner_reference: str | None = None
+    notice_channel: NoticeChannel | None = None
+    language: Language | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,54 +92,6 @@ class ImportComplaint(Command[bool]):
 
     key: str
     received: ReceivedComplaint
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RegisterComplaint(Command[UUID]):
-    """Open the case after screening."""
-
-    complaint: UUID
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeclineComplaint(Command[UUID]):
-    """Say, with an explanation to the customer, that it is no complaint."""
-
-    complaint: UUID
-    explanation: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AssignComplaint(Command[UUID]):
-    """Hand the case to a department, and perhaps to a person of it."""
-
-    complaint: UUID
-    department: str
-    handler: PersonId | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AnswerComplaint(Command[UUID]):
-    """Tell the customer the outcome."""
-
-    complaint: UUID
-    answer: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CloseComplaint(Command[UUID]):
-    """End the case."""
-
-    complaint: UUID
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RateHandling(Command[UUID]):
-    """Take the customer's rating of the handling."""
-
-    complaint: UUID
-    score: Score
-    comment: str | None = None
 
 
 @handles(ReceiveComplaint)
@@ -133,69 +116,6 @@ async def import_complaint(command: ImportComplaint, desk: Desk) -> bool:
     return True
 
 
-@handles(RegisterComplaint)
-async def register_complaint(command: RegisterComplaint, desk: Desk) -> UUID:
-    """Load, register, save."""
-    complaint = await desk.load(Complaint, command.complaint)
-    complaint.register(desk.meta)
-    desk.save(complaint)
-    return complaint.id
-
-
-@handles(DeclineComplaint)
-async def decline_complaint(command: DeclineComplaint, desk: Desk) -> UUID:
-    """Load, decline, save."""
-    complaint = await desk.load(Complaint, command.complaint)
-    explanation = personal_text(
-        _customer(complaint), command.explanation, field="explanation", max_length=TEXT_LENGTH
-    )
-    complaint.decline(explanation, desk.meta)
-    desk.save(complaint)
-    return complaint.id
-
-
-@handles(AssignComplaint)
-async def assign_complaint(command: AssignComplaint, desk: Desk) -> UUID:
-    """Load, assign, save."""
-    complaint = await desk.load(Complaint, command.complaint)
-    complaint.assign(command.department, command.handler, desk.meta)
-    desk.save(complaint)
-    return complaint.id
-
-
-@handles(AnswerComplaint)
-async def answer_complaint(command: AnswerComplaint, desk: Desk) -> UUID:
-    """Load, answer, save."""
-    complaint = await desk.load(Complaint, command.complaint)
-    answer = personal_text(
-        _customer(complaint), command.answer, field="answer", max_length=TEXT_LENGTH
-    )
-    complaint.answer(answer, desk.meta)
-    desk.save(complaint)
-    return complaint.id
-
-
-@handles(CloseComplaint)
-async def close_complaint(command: CloseComplaint, desk: Desk) -> UUID:
-    """Load, close, save."""
-    complaint = await desk.load(Complaint, command.complaint)
-    complaint.close(desk.meta)
-    desk.save(complaint)
-    return complaint.id
-
-
-@handles(RateHandling)
-async def rate_handling(command: RateHandling, desk: Desk) -> UUID:
-    """Load, rate, save."""
-    complaint = await desk.load(Complaint, command.complaint)
-    comment = desk.personal(
-        _customer(complaint), command.comment, field="comment", max_length=TEXT_LENGTH
-    )
-    complaint.rate(command.score, comment, desk.meta)
-    desk.save(complaint)
-    return complaint.id
-
-
 async def _receive(complaint: Complaint, received: ReceivedComplaint, desk: Desk) -> None:
     reference = received.customer_reference
     customer = desk.new_customer() if reference is None else desk.known_customer(reference)
@@ -205,8 +125,10 @@ async def _receive(complaint: Complaint, received: ReceivedComplaint, desk: Desk
             partner_reference, field="partnerReference", max_length=REFERENCE_LENGTH
         )
     waybill = received.waybill
+    policy = await desk.consult(ComplaintPolicy, COMPLAINT_POLICY)
+    version = policy.in_force(desk.meta.occurred_at).version
     complaint.receive(
-        desk.meta,
+        replace(desk.meta, policy=version),
         channel=received.channel,
         category=received.category,
         severity=received.severity,
@@ -230,12 +152,9 @@ async def _receive(complaint: Complaint, received: ReceivedComplaint, desk: Desk
         accused=received.accused,
         partner=desk.caller.partner,
         partner_reference=partner_reference,
+        notice_channel=received.notice_channel or notice_channel_for(received.contact),
+        language=received.language or language_of(received.facts),
         # Last, so that no number is spent on a complaint that a rule refuses.
         number=await desk.complaint_number(desk.meta.occurred_at),
     )
     desk.save(complaint)
-
-
-def _customer(complaint: Complaint) -> UUID:
-    assert complaint.customer is not None  # every complaint begins with Received
-    return complaint.customer

@@ -9,16 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from application.complaints import (
+from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_work import (
     AnswerComplaint,
     AssignComplaint,
-    CloseComplaint,
     DeclineComplaint,
-    RateHandling,
-    ReceiveComplaint,
-    ReceivedComplaint,
     RegisterComplaint,
 )
+from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.dispatch import Call, Command, Dispatcher
 from application.permissions import Caller
 from application.shipments import RateDelivery, RecordDelivery, RecordMilestone, RecordShipment

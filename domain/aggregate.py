@@ -96,9 +96,7 @@ class Aggregate:
         A large aggregate may be written as a chain of classes: the last one is the aggregate.
         """
         chain = [base for base in cls.__mro__[::-1] if base not in Aggregate.__mro__]
-        cls.state_names = tuple(
-            name for base in chain for name in base.__dict__.get("__annotations__", ())
-        )
+        cls.state_names = tuple(name for base in chain for name in inspect.get_annotations(base))
         for base in chain:
             for method in vars(base).values():
                 event_class = getattr(method, "event_class", None)

@@ -131,12 +131,13 @@ class Complaint(ComplaintWork):
             raise InvalidValueError("reason", Rule.REQUIRED)
         if into.state not in ALLOWED_IN["absorb"]:
             raise MergeTargetEndedError(into.id, into.state)
+        into.require("absorb", meta)
         self._merged(into=into.id, meta=meta)
         into._absorbed(duplicate=self.id, meta=meta)  # noqa: SLF001  the other half of one fact
 
     def raise_improvement(self, meta: Metadata) -> None:
         """Check that the case may raise an improvement action (source 0, 1.1.20(2))."""
-        self.require("raise_improvement", meta)
+        self._may("raise_improvement", meta)
 
     @event(Closed)
     def _closed(self, meta: Metadata) -> None:
@@ -151,14 +152,14 @@ class Complaint(ComplaintWork):
 
     @event(Reopened)
     def _reopened(self, meta: Metadata) -> None:
-        self.back_to_work()
+        self._back_to_work()
         if self.department is not None:
             self.state = ComplaintState.ASSIGNED
         self.closed_at = None
 
     @event(Disputed)
     def _disputed(self, objection: Personal, meta: Metadata) -> None:
-        self.back_to_work()
+        self._back_to_work()
 
     @event(Withdrawn)
     def _withdrawn(self, meta: Metadata) -> None:

@@ -80,28 +80,6 @@ ALLOWED_IN: Final[Mapping[str, frozenset[ComplaintState]]] = {
 """In which states a command is allowed."""
 
 
-LEADS_TO: Final[Mapping[str, str]] = {
-    "receive": "received",
-    "register": "registered",
-    "decline": "declined",
-    "assign": "assigned",
-    "start_investigation": "investigating",
-    "propose_resolution": "proposed",
-    "agree_resolution": "agreed",
-    "reject_resolution": "investigating",
-    "answer": "answered",
-    "carry_out_remedy": "remedied",
-    "follow_up": "followed_up",
-    "close": "closed",
-    "reopen": "assigned",
-    "dispute": "investigating",
-    "wait_for_customer": "waiting",
-    "withdraw": "withdrawn",
-    "merge": "merged",
-}
-"""The state to which a command usually leads; the others leave it, or return to an earlier one."""
-
-
 class LifeCycleRule(Labelled):
     """Why a command does not fit a state."""
 

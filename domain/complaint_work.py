@@ -283,7 +283,7 @@ class ComplaintWork(ComplaintFile):
 
     @event(ResolutionRejected)
     def _resolution_rejected(self, objection: Personal | None, meta: Metadata) -> None:
-        self.back_to_work()
+        self._back_to_work()
 
     @event(Answered)
     def _answered(self, answer: Personal, first_contact: bool, meta: Metadata) -> None:  # noqa: FBT001
@@ -315,7 +315,7 @@ class ComplaintWork(ComplaintFile):
     def _resumed(self, customer_answered: bool, meta: Metadata) -> None:  # noqa: FBT001
         self.state = self.resumes_to
 
-    def back_to_work(self) -> None:
+    def _back_to_work(self) -> None:
         """Evolve to the step at which a new resolution is looked for; what was proposed is void."""
         forwarded = self.department is not None
         self.state = ComplaintState.INVESTIGATING if forwarded else ComplaintState.REGISTERED

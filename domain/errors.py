@@ -61,6 +61,7 @@ class Rule:
     CYCLE = "cycle"
     OTHER_THAN_ITSELF = "other_than_itself"
     EACH_ONCE = "each_once"
+    NOT_BASE64 = "not_base64"
 
 
 @dataclass(unsafe_hash=True)

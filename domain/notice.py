@@ -59,6 +59,13 @@ class NoticeProblem(Labelled):
     GAVE_UP = "gave_up", "no server took it in time", "多次重试未成功"
 
 
+class NoticeFinding(Labelled):
+    """What a person found out about a notice in doubt."""
+
+    DELIVERED = "delivered", "delivered", "已送达"
+    NOT_DELIVERED = "not_delivered", "not delivered, so it is sent again", "未送达，将重新发送"
+
+
 ALLOWED_IN: Final[Mapping[str, frozenset[NoticeState]]] = {
     "queue": frozenset({NoticeState.BLANK}),
     "record_sent": frozenset({NoticeState.QUEUED, NoticeState.IN_DOUBT}),
@@ -121,7 +128,7 @@ class Notice(Aggregate):
         """A person found out whether it was delivered; if not, it is sent again."""
 
         TOPIC = "notice.doubt_resolved"
-        delivered: bool
+        finding: NoticeFinding
 
     state: NoticeState
 
@@ -174,7 +181,8 @@ class Notice(Aggregate):
     def resolve_doubt(self, *, delivered: bool, meta: Metadata) -> None:
         """Take a person's word for whether it was delivered."""
         self._require("resolve_doubt")
-        self._doubt_resolved(delivered=delivered, meta=meta)
+        finding = NoticeFinding.DELIVERED if delivered else NoticeFinding.NOT_DELIVERED
+        self._doubt_resolved(finding=finding, meta=meta)
 
     def _require(self, command: str) -> None:
         if self.state not in ALLOWED_IN[command]:
@@ -206,5 +214,5 @@ class Notice(Aggregate):
         self.state = NoticeState.IN_DOUBT
 
     @event(DoubtResolved)
-    def _doubt_resolved(self, delivered: bool, meta: Metadata) -> None:  # noqa: FBT001  by name
-        self.state = NoticeState.SENT if delivered else NoticeState.QUEUED
+    def _doubt_resolved(self, finding: NoticeFinding, meta: Metadata) -> None:
+        self.state = NoticeState.SENT if finding is NoticeFinding.DELIVERED else NoticeState.QUEUED

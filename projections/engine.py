@@ -104,18 +104,27 @@ class Batch:
         self._changes: dict[str, TableChanges[Any]] = {}
         self._opener = opener
 
-    def load(self, connection: Connection[Any], table: Table[Any], keys: Sequence[Any]) -> None:
-        """Fetch the rows that the events may change."""
-        found = table.load(connection, keys)
+    def load(self, connection: Connection[Any], table: Table[Any], streams: Sequence[UUID]) -> None:
+        """Fetch the rows that the events of these streams may change."""
+        found = table.load(connection, streams)
         rows = {hashed(key): row for key, row in found.items()}
-        self._changes[table.name] = TableChanges(rows, set(rows), set())
+        changes = self._changes[table.name] = TableChanges(rows, set(rows), set())
+        if table.stream_of is not None:
+            for key, row in rows.items():
+                changes.by_stream.setdefault(hashed(table.stream_of(row)), []).append(key)
 
     def put(self, table: Table[R], row: R) -> None:
         """Insert a row, or replace the one with its key."""
         changes = self._of(table)
         key = hashed(table.key_of(row))
+        if table.stream_of is not None and key not in changes.rows:
+            changes.by_stream.setdefault(hashed(table.stream_of(row)), []).append(key)
         changes.rows[key] = row
         changes.changed.add(key)
+
+    def find(self, table: Table[R], key: Any) -> R | None:
+        """Return a row, to be read only, or None if there is none."""
+        return self._of(table).rows.get(hashed(key))
 
     def change(self, table: Table[R], key: Any) -> R:
         """Return a row that exists, to be changed in place."""
@@ -124,6 +133,13 @@ class Batch:
         row: R = changes.rows[key]
         changes.changed.add(key)
         return row
+
+    def change_all(self, table: Table[R], stream: UUID) -> list[R]:
+        """Return all rows of a stream, to be changed in place."""
+        changes = self._of(table)
+        keys = changes.by_stream.get(stream.int, ())
+        changes.changed.update(keys)
+        return [changes.rows[key] for key in keys]
 
     def reveal(self, event: DomainEvent, name: str) -> str | None:
         """Return a personal field as text; None if it is empty or erased."""
@@ -196,9 +212,9 @@ class Projection:
     name: ClassVar[str]
     tables: ClassVar[tuple[Table[Any], ...]]
     keyed: ClassVar[tuple[Table[Any], ...]] = ()
-    """The tables whose rows, one per stream and keyed by it, change after they were inserted."""
-    reveals: ClassVar[bool] = False
-    """Whether its handlers read personal fields."""
+    """The tables whose rows, keyed by their stream or with a column for it, change later."""
+    reveals: ClassVar[bool | frozenset[str]] = False
+    """Whether its handlers read personal fields; or the topics of the events where they do."""
     handlers: ClassVar[Mapping[str, Handler]]
     """By topic."""
 
@@ -294,10 +310,13 @@ class Projector:
         streams = list({entry.stream.int: entry.stream for entry in entries}.values())
         for table in projection.keyed:
             batch.load(self._connection, table, streams)
-        if projection.reveals:
+        reveals = projection.reveals
+        if reveals:
             subjects = {
                 value.subject.int: value.subject
-                for event in (entry.event for entry in entries)
+                for event in (
+                    entry.event for entry in entries if reveals is True or entry.topic in reveals
+                )
                 for name in personal_fields(type(event))  # type: ignore[arg-type]
                 if isinstance(value := getattr(event, name), Sealed)
             }

@@ -28,15 +28,22 @@ class Condition:
     value: Any
 
     def sql(self) -> sql.Composed:
-        """Return the condition with a placeholder."""
-        return sql.SQL("{} {} %s").format(sql.Identifier(self.column), _OPERATORS[self.operator])
+        """Return the condition with a placeholder for each of its parameters."""
+        return _OPERATORS[self.operator].format(sql.Identifier(self.column))
+
+    @property
+    def parameters(self) -> list[Any]:
+        """What its placeholders stand for."""
+        return [self.value]
 
 
 _OPERATORS: Final = {
-    "=": sql.SQL("="),
-    ">=": sql.SQL(">="),
-    "<": sql.SQL("<"),
-    "<=": sql.SQL("<="),
+    "=": sql.SQL("{} = %s"),
+    ">=": sql.SQL("{} >= %s"),
+    "<": sql.SQL("{} < %s"),
+    "<=": sql.SQL("{} <= %s"),
+    "in": sql.SQL("{} = ANY(%s)"),
+    "is null": sql.SQL("({} IS NULL) = %s"),
 }
 
 
@@ -103,7 +110,7 @@ class Listing(Generic[Row]):
         """Fetch the window, and one row more to know whether there are others."""
         window = self._window
         clauses = [condition.sql() for condition in self._conditions]
-        parameters = [condition.value for condition in self._conditions]
+        parameters = [value for condition in self._conditions for value in condition.parameters]
         for name, cursor, beyond in (
             ("after", window.after, False),
             ("before", window.before, True),
@@ -130,12 +137,25 @@ class Listing(Generic[Row]):
             has_previous=more if window.backwards else window.after is not None,
         )
 
+    async def all(self, connection: AsyncConnection[Any]) -> list[Row]:
+        """Fetch every row there is, page by page; for lists that are short by nature."""
+        rows: list[Row] = []
+        window = Window(first=LARGEST_PAGE)
+        while True:
+            page = await Listing(self._table, self._conditions, self._order, window).page(
+                connection
+            )
+            rows.extend(page.rows)
+            if not page.has_next:
+                return rows
+            window = Window(first=LARGEST_PAGE, after=page.cursors[-1])
+
     async def total(self, connection: AsyncConnection[Any]) -> int:
         """Count all rows that meet the conditions."""
         clauses = [condition.sql() for condition in self._conditions]
         statement = sql.SQL("SELECT count(*) FROM {} {}").format(self._from(), _where(clauses))
         cursor = await connection.execute(
-            statement, [condition.value for condition in self._conditions]
+            statement, [value for condition in self._conditions for value in condition.parameters]
         )
         row = await cursor.fetchone()
         assert row is not None
@@ -175,17 +195,40 @@ class Listing(Generic[Row]):
             raise InvalidValueError(name, Rule.NOT_A_CURSOR) from None
 
 
+async def counts(
+    connection: AsyncConnection[Any],
+    table: Table[Any],
+    column: str,
+    conditions: Sequence[Condition],
+) -> list[tuple[str | None, int]]:
+    """Count the rows by the values of a column, most first; rows without a value under None."""
+    statement = sql.SQL("SELECT {0}, count(*) FROM {1} {2} GROUP BY {0} ORDER BY 2 DESC, 1").format(
+        sql.Identifier(column),
+        sql.Identifier(table.schema, table.name),
+        _where([condition.sql() for condition in conditions]),
+    )
+    given = [value for condition in conditions for value in condition.parameters]
+    cursor = await connection.execute(statement, given)
+    return await cursor.fetchall()
+
+
 def _int8(value: Any) -> int:
     if not -(2**63) <= int(value) < 2**63:
         raise ValueError
     return int(value)
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\x00" in value:
+        raise ValueError  # PostgreSQL holds no U+0000
+    return value
+
+
 _PARSERS: Final[dict[str, Any]] = {
     "timestamptz": datetime.fromisoformat,
     "uuid": UUID,
     "int8": _int8,
-    "text": str,
+    "text": _text,
 }
 
 

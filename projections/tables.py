@@ -6,7 +6,7 @@ path decides between the live tables and a shadow that is being rebuilt.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from operator import attrgetter
 from types import NoneType
@@ -44,9 +44,20 @@ def hashed(key: Any) -> Any:
 
 
 class Table(Generic[Row]):
-    """A table keyed by one column; ``schema`` is where it lives when it is live."""
+    """A table keyed by one column; ``schema`` is where it lives when it is live.
 
-    def __init__(self, name: str, row: type[Row], *, key: str = "id", schema: str = "read") -> None:
+    ``stream`` is the column of the stream that a row belongs to, if it is not the key.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        row: type[Row],
+        *,
+        key: str = "id",
+        stream: str | None = None,
+        schema: str = "read",
+    ) -> None:
         self.name = name
         self.row = row
         self.key = key
@@ -54,9 +65,10 @@ class Table(Generic[Row]):
         hints = get_type_hints(row)
         self.columns: Final = {f.name: column_type(hints[f.name]) for f in fields(row)}  # type: ignore[arg-type]
         self.key_of = attrgetter(key)
+        self.stream_of = None if stream is None else attrgetter(stream)
         identifiers = [sql.Identifier(column) for column in self.columns]
         self._select = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%b)").format(
-            sql.SQL(", ").join(identifiers), sql.Identifier(name), sql.Identifier(key)
+            sql.SQL(", ").join(identifiers), sql.Identifier(name), sql.Identifier(stream or key)
         )
         self._select_live = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%b)").format(
             sql.SQL(", ").join(identifiers), sql.Identifier(schema, name), sql.Identifier(key)
@@ -81,10 +93,10 @@ class Table(Generic[Row]):
         )
         self._values_of = attrgetter(*self.columns)
 
-    def load(self, connection: Connection[Any], keys: Sequence[Any]) -> dict[Any, Row]:
-        """Return the rows that exist under these keys."""
+    def load(self, connection: Connection[Any], streams: Sequence[UUID]) -> dict[Any, Row]:
+        """Return the rows that these streams have, by their keys."""
         cursor = connection.cursor(binary=True)
-        cursor.execute(self._select, [list(keys)], prepare=True)
+        cursor.execute(self._select, [list(streams)], prepare=True)
         found = (self.row(*values) for values in cursor.fetchall())
         return {self.key_of(row): row for row in found}
 
@@ -118,3 +130,4 @@ class TableChanges(Generic[Row]):
     rows: dict[Any, Row]
     stored: set[Any]  # keys of rows that the table has
     changed: set[Any]
+    by_stream: dict[Any, list[Any]] = field(default_factory=dict)  # keys, if it has such a column

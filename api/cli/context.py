@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import psycopg
 import typer
@@ -13,6 +13,7 @@ from api.bootstrap import open_dispatcher
 from api.database import Database, DatabaseUnusableError, open_database
 from api.logs import configure_logging
 from api.settings import Settings, SettingsError
+from application.complaint_policies import load_standard_content
 from application.dispatch import Call, Dispatcher
 from application.eventstore.errors import NotStoredError, OutcomeUnknownError
 from application.permissions import Caller
@@ -21,6 +22,9 @@ from domain.roles import PersonId, Role
 
 T = TypeVar("T")
 
+_SYSTEM: Final = Call(
+    caller=Caller("system", PersonId("system"), Role.SYSTEM), source=Source(SourceKind.SYSTEM)
+)
 _CACHED = 1000  # a command of the command line sees most objects once
 
 
@@ -60,7 +64,20 @@ async def open_commands() -> AsyncIterator[Dispatcher]:
         async with open_dispatcher(
             opened.conninfo, opened.master, zone=chosen.timezone, cached=_CACHED
         ) as dispatcher:
+            await load_standard_content(dispatcher, _SYSTEM)
             yield dispatcher
+
+
+def ship_content(chosen: Settings, opened: Database) -> None:
+    """Load the content that the product ships with; what is there already stays as it is."""
+
+    async def load() -> None:
+        async with open_dispatcher(
+            opened.conninfo, opened.master, zone=chosen.timezone, cached=_CACHED
+        ) as dispatcher:
+            await load_standard_content(dispatcher, _SYSTEM)
+
+    run(load)
 
 
 def operator_call(role: Role = Role.OPERATOR) -> Call:

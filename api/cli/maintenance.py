@@ -12,9 +12,9 @@ import typer
 from rich.progress import Progress
 
 from api.bootstrap import as_role, collect_garbage_rarely
-from api.cli.context import database, fail, interactive, settings
+from api.cli.context import database, fail, interactive, settings, ship_content
 from api.database import DatabaseUnusableError, open_database
-from api.projecting import feed, keep_read_models, parent_is_gone
+from api.projecting import feed, keep_read_models, parent_is_gone, sending_notices
 from api.settings import Settings, variable_names
 from application.eventstore.subject_keys import Unsealing
 from migrations.upgrade import newest_revision
@@ -25,8 +25,9 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def migrate() -> None:
-    """Bring the database schema up to date."""
-    with database(log_level="WARNING"):
+    """Bring the database schema up to date, and load the content that is shipped."""
+    with database(log_level="WARNING") as opened:
+        ship_content(settings(), opened)
         typer.echo(f"the schema is at revision {newest_revision()}")
 
 
@@ -36,13 +37,17 @@ def project(
         bool, typer.Option(help="End when standard input does.", hidden=True)
     ] = False,
 ) -> None:
-    """Keep the read models up to date until Ctrl-C; several at once never double."""
+    """Keep the read models up to date and send notices until Ctrl-C; several never double."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     gone = parent_is_gone() if supervised else threading.Event()
-    with database() as opened:
-        keep_read_models(opened, lambda: stop.is_set() or gone.is_set())
+
+    def stopped() -> bool:
+        return stop.is_set() or gone.is_set()
+
+    with database() as opened, sending_notices(opened, settings(), stopped):
+        keep_read_models(opened, stopped)
 
 
 def rebuild_models(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.context import fail, run, settings
+from api.cli.context import fail, run, settings, ship_content
 from api.cli.demo import demonstration_keys, load_demonstration
 from api.database import Database, DatabaseUnusableError, make_data_dir, open_database
 from api.logs import configure_logging
@@ -40,6 +40,7 @@ def serve(
             _listening(chosen) as sockets,
             open_database(chosen) as database,
         ):
+            ship_content(chosen, database)
             if demo and chosen.embedded and chosen.loopback:
                 load_demonstration(chosen, database)
             run(lambda: _serve(chosen, database, sockets, demo=demo))

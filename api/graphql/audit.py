@@ -1,11 +1,13 @@
 """The history of a case in the schema."""
 
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString, get_args
 from uuid import UUID
 
 import strawberry
+from psycopg import AsyncConnection, sql
 
+from api.case_state import Clock, Moment
 from api.graphql.commands import copied
 from api.graphql.context import ApiInfo
 from api.graphql.nodes import as_uuid, global_id
@@ -15,11 +17,16 @@ from domain.roles import Role
 from projections.audit import CASE_ENTRIES, CaseEntryRow
 from projections.paging import Condition, Listing, Order, Window
 
-_OWNER: LiteralString = """
-SELECT partner FROM read.complaints WHERE id = %(id)s
-UNION ALL SELECT partner FROM read.shipments WHERE id = %(id)s
+_LINKED: Final = sql.SQL("""
+SELECT to_id FROM read.case_links WHERE from_id = %s AND {until}
+UNION SELECT from_id FROM read.case_links WHERE to_id = %s AND {until}
+""")
+_OF_PARTNER: LiteralString = """
+SELECT id FROM read.complaints WHERE id = ANY(%(ids)s) AND partner = %(partner)s
+UNION ALL SELECT id FROM read.shipments WHERE id = ANY(%(ids)s) AND partner = %(partner)s
 """
-_PAGE = 500
+"""Which of these a partner may see; what no table here says to be theirs is not."""
+_PAGE: Final = 500
 
 
 @strawberry.type(description="A version of a policy.")
@@ -37,6 +44,8 @@ class CaseEntry:
     row: strawberry.Private[CaseEntryRow]
     id: strawberry.ID
     position: Long
+    aggregate_id: UUID
+    aggregate_kind: str
     version: int
     topic: str
     occurred_at: datetime
@@ -66,41 +75,83 @@ def _entry(row: CaseEntryRow) -> CaseEntry:
         row,
         row=row,
         id=global_id("CaseEntry", row.position),
+        aggregate_id=row.case_id,
         role=Role(row.role),
         source_kind=SourceKind(row.source_kind),
         policy=policy,
     )
 
 
-def _until(as_of: AsOf | None) -> list[Condition]:
-    given: Any = as_of or AsOf()
-    conditions = []
-    for column in ("occurred_at", "recorded_at", "position"):
-        value = getattr(given, column)
-        if value is not None and value is not strawberry.UNSET:
-            conditions.append(Condition(column, "<=", value))
-    return conditions
+def moment_of(as_of: AsOf) -> Moment:
+    """Return the moment that the client names."""
+    for clock in get_args(Clock):
+        until = getattr(as_of, clock)
+        if until is not strawberry.UNSET:
+            return Moment(clock, until)
+    raise AssertionError("GraphQL has seen to it that one is there")
+
+
+class _AnyOf(Condition):
+    """The column holds one of the values."""
+
+    def sql(self) -> sql.Composed:
+        """Return the condition with a placeholder."""
+        return sql.SQL("{} = ANY(%s)").format(sql.Identifier(self.column))
+
+
+async def _linked(
+    connection: AsyncConnection[Any], case: UUID, until: list[Condition]
+) -> list[UUID]:
+    """Return the aggregates that, by then, the case named or that named it."""
+    clauses: list[sql.Composable] = [condition.sql() for condition in until]
+    values = [case, *(condition.value for condition in until)]
+    cursor = await connection.execute(
+        _LINKED.format(until=sql.SQL(" AND ").join(clauses or [sql.SQL("true")])),
+        [*values, *values],
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def _of_partner(
+    connection: AsyncConnection[Any], cases: list[UUID], partner: str
+) -> list[UUID]:
+    cursor = await connection.execute(_OF_PARTNER, {"ids": cases, "partner": partner})
+    return [row[0] for row in await cursor.fetchall()]
 
 
 @strawberry.type
 class Query:
     """Questions of an auditor."""
 
-    @strawberry.field(description="Every step of a case in log order, as of now or a past moment.")
+    @strawberry.field(
+        description="Every step of a case and, if linked, of what it is linked with, in log order,"
+        " as of now or a past moment."
+    )
     async def case_history(
-        self, info: ApiInfo, case_id: strawberry.ID, as_of: AsOf | None = None
+        self,
+        info: ApiInfo,
+        case_id: strawberry.ID,
+        as_of: AsOf | None = None,
+        linked: bool = True,  # noqa: FBT001, FBT002  an argument of the schema
     ) -> list[CaseEntry]:
         """Return the history."""
         partner = info.context.partner_scope("caseHistory")
         case = as_uuid(case_id, field="caseId")
-        conditions = [Condition("case_id", "=", case), *_until(as_of)]
+        until = []
+        if as_of is not None:
+            moment = moment_of(as_of)
+            until.append(Condition(moment.clock, "<=", moment.until))
         rows: list[CaseEntryRow] = []
         after: str | None = None
         async with info.context.reading() as connection:
+            cases = [case]
+            if linked:
+                cases += await _linked(connection, case, until)
             if partner is not None:
-                cursor = await connection.execute(_OWNER, {"id": case})
-                if await cursor.fetchone() != (partner,):
+                cases = await _of_partner(connection, cases, partner)
+                if case not in cases:
                     return []
+            conditions = [_AnyOf("case_id", "=", cases), *until]
             while True:
                 window = Window(first=_PAGE, after=after)
                 page = await Listing(CASE_ENTRIES, conditions, Order("position"), window).page(

@@ -1,14 +1,28 @@
-"""Complaints in the schema."""
+"""Complaints in the schema: the type and the questions."""
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import strawberry
 
-from api.graphql.commands import carry_out, copied
+from api.graphql.commands import copied
+from api.graphql.complaint_filter import ComplaintFilter, conditions
+from api.graphql.complaint_parts import (
+    ChecklistEntry,
+    Evidence,
+    PolicyReference,
+    Remark,
+    Resolution,
+    Step,
+    checklist_of,
+    evidence_type,
+    policy_of,
+    remark_type,
+    resolution_of,
+    step_of,
+)
 from api.graphql.context import ApiInfo
 from api.graphql.nodes import (
     NODE_LOADERS,
@@ -20,29 +34,16 @@ from api.graphql.nodes import (
     filter_text,
     global_id,
 )
-from api.graphql.refusals import result_union
-from api.graphql.scalars import Lang, Long, label
+from api.graphql.scalars import Lang, label
 from api.graphql.shipments import Shipment, shipment_type
-from application.complaints import (
-    AnswerComplaint,
-    AssignComplaint,
-    CloseComplaint,
-    DeclineComplaint,
-    RateHandling,
-    ReceiveComplaint,
-    ReceivedComplaint,
-    RegisterComplaint,
-)
-from domain import identifiers
-from domain.categories import Category
+from domain.categories import CATEGORIES, Category, CategoryGroup
 from domain.complaint_life import ComplaintState
-from domain.complaint_words import Channel, Severity
-from domain.errors import AlreadyRatedError, ConflictOfInterestError
-from domain.rating import score
-from domain.roles import person_id
+from domain.complaint_words import Channel, FollowUpOutcome, QualityStep, Severity
+from domain.notifying import Language, NoticeChannel
 from domain.text import code
+from projections.complaint_remarks import EVIDENCE, EVIDENCE_TEXTS, REMARKS
 from projections.complaints import COMPLAINT_TEXTS, COMPLAINTS, ComplaintRow, ComplaintTextsRow
-from projections.paging import Condition, Listing, Order, Window
+from projections.paging import Condition, Listing, Order, Window, counts
 from projections.shipments import SHIPMENTS
 
 _COMPLAINT_BY_NUMBER = "SELECT id FROM read.complaints WHERE number = %s"
@@ -54,9 +55,11 @@ def _text(name: str, description: str) -> Any:
     async def resolve(root: "Complaint", info: ApiInfo) -> str | None:
         if not info.context.may("personalData"):
             return None
-        texts: ComplaintTextsRow | None = await info.context.loader(COMPLAINT_TEXTS).load(
-            root.row.id
-        )
+        texts: ComplaintTextsRow | None
+        if root.past is not None:
+            texts = root.past.find(COMPLAINT_TEXTS, root.row.id)
+        else:
+            texts = await info.context.loader(COMPLAINT_TEXTS).load(root.row.id)
         return None if texts is None else getattr(texts, name)
 
     return strawberry.field(resolver=resolve, description=description)
@@ -64,11 +67,16 @@ def _text(name: str, description: str) -> Any:
 
 @strawberry.type(description="A complaint (投诉), an enquiry or a suggestion.")
 class Complaint(Node):
-    """A complaint as its row tells; what people wrote only for roles that may read it."""
+    """A complaint as its row tells; what people wrote only for roles that may read it.
+
+    ``past`` holds the rows of a past moment; without it the read models are asked.
+    """
 
     row: strawberry.Private[ComplaintRow]
+    past: strawberry.Private[Any]
     number: str
     urgent: bool
+    open: bool
     waybill: str | None
     region: str | None
     outlet: str | None
@@ -79,16 +87,31 @@ class Complaint(Node):
     registered_at: datetime | None
     declined_at: datetime | None
     assigned_at: datetime | None
+    proposed_at: datetime | None
+    agreed_at: datetime | None
     answered_at: datetime | None
+    remedied_at: datetime | None
+    followed_up_at: datetime | None
     closed_at: datetime | None
+    escalated_at: datetime | None
+    escalated_to: str | None
+    ended_at: datetime | None
+    state_since: datetime
+    changed_at: datetime
     first_contact: bool | None
+    reopenings: int
+    disputes: int
     score: int | None
     import_source: str | None
     historical: bool
+    version: int
     state: ComplaintState
     channel: Channel
     category: Category
     severity: Severity
+    notice_channel: NoticeChannel | None
+    language: Language | None
+    follow_up: FollowUpOutcome | None
 
     complainant: str | None = _text("complainant", "Who complains.")
     contact: str | None = _text("contact", "How to reach them.")
@@ -96,7 +119,8 @@ class Complaint(Node):
     facts: str | None = _text("facts", "What happened.")
     request: str | None = _text("request", "What the customer asks for (诉求).")
     explanation: str | None = _text("explanation", "Why it was declined.")
-    answer: str | None = _text("answer", "What the customer was told.")
+    proposal: str | None = _text("proposal", "What was proposed last.")
+    answer: str | None = _text("answer", "What the customer was told last.")
     rating_comment: str | None = _text("rating_comment", "What the customer said of the handling.")
 
     @strawberry.field
@@ -114,10 +138,87 @@ class Complaint(Node):
         """Name the category."""
         return label(self.category, lang)
 
+    @strawberry.field(description="The branch of the category tree.")
+    def category_group(self) -> CategoryGroup:
+        """Return the branch."""
+        return CATEGORIES[self.category].group
+
     @strawberry.field
     def severity_label(self, lang: Lang = Lang.EN) -> str:
         """Name the severity."""
         return label(self.severity, lang)
+
+    @strawberry.field(description="The person complained about; not shown to partners.")
+    def accused(self, info: ApiInfo) -> str | None:
+        """Return the person's id."""
+        return None if info.context.caller.partner is not None else self.row.accused
+
+    @strawberry.field(description="The policy version that the case keeps.")
+    def policy(self) -> PolicyReference | None:
+        """Return the version."""
+        return policy_of(self.row)
+
+    @strawberry.field(
+        description="Whose turn it is, and until when, by the policy of the case; null when nobody"
+        " has to act."
+    )
+    async def step(self, info: ApiInfo) -> Step | None:
+        """Return the step."""
+        return await step_of(self.row, info)
+
+    @strawberry.field(description="What was proposed, on which rule; null before.")
+    def resolution(self) -> Resolution | None:
+        """Return the resolution."""
+        return resolution_of(self.row)
+
+    @strawberry.field(description="The measures that the documents prescribe for the category.")
+    def checklist(self) -> list[ChecklistEntry]:
+        """Return the checklist."""
+        return checklist_of(self.row)
+
+    @strawberry.field(description="The steps of a quality case that were taken.")
+    def quality_steps(self) -> list[QualityStep]:
+        """Return the steps in their order."""
+        return [QualityStep(step) for step in self.row.quality_steps.split()]
+
+    @strawberry.field(description="The evidence, superseded pieces included.")
+    async def evidence(self, info: ApiInfo) -> list[Evidence]:
+        """Return the evidence in the order of its numbers."""
+        personal = info.context.may("personalData")
+        if self.past is not None:
+            return [
+                evidence_type(row, self.past.find(EVIDENCE_TEXTS, row.position), shown=personal)
+                for row in self.past.all(EVIDENCE)
+            ]
+        of_case = [Condition("complaint", "=", self.row.id)]
+        async with info.context.reading() as connection:
+            rows = await Listing(EVIDENCE, of_case, Order("position"), Window()).all(connection)
+        texts = info.context.loader(EVIDENCE_TEXTS)
+        return [evidence_type(row, await texts.load(row.position), shown=personal) for row in rows]
+
+    @strawberry.field(
+        description="What was written in the case after its intake, in the order of the log; empty"
+        " for roles that may not read it."
+    )
+    async def remarks(self, info: ApiInfo) -> list[Remark]:
+        """Return the remarks."""
+        if not info.context.may("personalData"):
+            return []
+        if self.past is not None:
+            rows = self.past.all(REMARKS)
+        else:
+            of_case = [Condition("complaint", "=", self.row.id)]
+            async with info.context.reading() as connection:
+                rows = await Listing(REMARKS, of_case, Order("position"), Window()).all(connection)
+        if info.context.caller.partner is not None:  # findings are the company's own
+            rows = [row for row in rows if row.kind != "investigation_recorded"]
+        return [remark_type(row) for row in rows]
+
+    @strawberry.field(description="The complaint in which a merged one goes on.")
+    async def merged_into(self, info: ApiInfo) -> "Complaint | None":
+        """Follow the redirect, once."""
+        target = self.row.merged_into
+        return None if target is None else await _load_node(info, target)
 
     @strawberry.field(description="The shipment that the complaint is about, if it is known.")
     async def shipment(self, info: ApiInfo) -> Shipment | None:
@@ -131,17 +232,21 @@ class Complaint(Node):
         return shipment_type(row)
 
 
-def complaint_type(row: ComplaintRow) -> Complaint:
-    """Return the type of a row."""
+def complaint_type(row: ComplaintRow, past: Any = None) -> Complaint:
+    """Return the type of a row; ``past`` holds what else there was at a past moment."""
     return copied(
         Complaint,
         row,
         id=global_id("Complaint", row.id),
         row=row,
+        past=past,
         state=ComplaintState(row.state),
         channel=Channel(row.channel),
         category=Category(row.category),
         severity=Severity(row.severity),
+        notice_channel=None if row.notice_channel is None else NoticeChannel(row.notice_channel),
+        language=None if row.language is None else Language(row.language),
+        follow_up=None if row.follow_up is None else FollowUpOutcome(row.follow_up),
     )
 
 
@@ -155,60 +260,70 @@ async def _load_node(info: ApiInfo, key: UUID) -> Complaint | None:
 NODE_LOADERS["Complaint"] = _load_node
 
 
-@strawberry.input(description="Which complaints; conditions are joined by AND.")
-class ComplaintFilter:
-    """Conditions."""
-
-    state: ComplaintState | None = None
-    category: Category | None = None
-    severity: Severity | None = None
-    urgent: bool | None = None
-    department: str | None = None
-    handler: str | None = None
-    region: str | None = None
-    outlet: str | None = None
-    waybill: str | None = None
-    import_source: str | None = None
-    received_from: datetime | None = None
-    received_before: datetime | None = None
-
-
 @strawberry.enum(description="The order of complaints.")
 class ComplaintOrder(Enum):
-    """By the time of receipt."""
+    """By the time of receipt, of the last step, of the last change, by number, or as in a queue."""
 
-    RECEIVED_AT_ASC = "asc"
-    RECEIVED_AT_DESC = "desc"
+    RECEIVED_AT_ASC = "received_at asc"
+    RECEIVED_AT_DESC = "received_at desc"
+    STATE_SINCE_ASC = "state_since asc"
+    STATE_SINCE_DESC = "state_since desc"
+    CHANGED_AT_ASC = "changed_at asc"
+    CHANGED_AT_DESC = "changed_at desc"
+    NUMBER_ASC = "number asc"
+    NUMBER_DESC = "number desc"
+    PRIORITY = "priority asc"
 
 
-def _conditions(chosen: ComplaintFilter | None, partner: str | None) -> list[Condition]:
-    conditions = [] if partner is None else [Condition("partner", "=", partner)]
-    if chosen is None:
-        return conditions
-    for column in ("state", "category", "severity"):
-        value = getattr(chosen, column)
-        if value is not None:
-            conditions.append(Condition(column, "=", value.value))
-    if chosen.urgent is not None:
-        conditions.append(Condition("urgent", "=", chosen.urgent))
-    for column, field in (
-        ("department", "department"),
-        ("handler", "handler"),
-        ("region", "region"),
-        ("outlet", "outlet"),
-        ("import_source", "importSource"),
-    ):
-        value = getattr(chosen, column)
-        if value is not None:
-            conditions.append(Condition(column, "=", filter_text(value, field=field)))
-    if chosen.waybill is not None:
-        shipment = identifiers.shipment_id(identifiers.waybill(chosen.waybill))
-        conditions.append(Condition("shipment", "=", shipment))
-    if chosen.received_from is not None:
-        conditions.append(Condition("received_at", ">=", chosen.received_from))
-    if chosen.received_before is not None:
-        conditions.append(Condition("received_at", "<", chosen.received_before))
-    return conditions
+@strawberry.enum(description="By what complaints are counted.")
+class ComplaintGroup(Enum):
+    """A column."""
+
+    STATE = "state"
+    CATEGORY = "category"
+    SEVERITY = "severity"
+    DEPARTMENT = "department"
+    HANDLER = "handler"
+    REGION = "region"
+    OUTLET = "outlet"
+    CHANNEL = "channel"
+
+
+@strawberry.type(description="How many complaints there are of a kind.")
+class ComplaintCount:
+    """A count; key is null for those without."""
+
+    of: strawberry.Private[ComplaintGroup]
+    key: str | None
+    count: int
+
+    @strawberry.field(description="The name of the key in a language.")
+    def label(self, lang: Lang = Lang.EN) -> str | None:
+        """Name the key."""
+        words = _WORDS.get(self.of)
+        if self.key is None or words is None:
+            return self.key
+        return label(words(self.key), lang)
+
+
+_WORDS: Final[dict[ComplaintGroup, Any]] = {
+    ComplaintGroup.STATE: ComplaintState,
+    ComplaintGroup.CATEGORY: Category,
+    ComplaintGroup.SEVERITY: Severity,
+    ComplaintGroup.CHANNEL: Channel,
+}
+
+
+async def _page(
+    info: ApiInfo, chosen: list[Condition], order: ComplaintOrder, window: Window
+) -> Connection[Complaint]:
+    column, direction = order.value.split()
+    listing = Listing(COMPLAINTS, chosen, Order(column, descending=direction == "desc"), window)
+    async with info.context.reading() as connection:
+        page = await listing.page(connection)
+    return connection_of(  # type: ignore[no-any-return]
+        Connection[Complaint], Edge[Complaint], listing, page, complaint_type
+    )
 
 
 @strawberry.type
@@ -233,7 +348,7 @@ class Query:
             found = await cursor.fetchone()
         return None if found is None else await _load_node(info, found[0])
 
-    @strawberry.field(description="Complaints by the time of their receipt.")
+    @strawberry.field(description="Complaints, filtered and in an order of the caller's choice.")
     async def complaints(
         self,
         info: ApiInfo,
@@ -246,224 +361,48 @@ class Query:
     ) -> Connection[Complaint]:
         """List."""
         partner = info.context.partner_scope("complaints")
-        listing = Listing(
-            COMPLAINTS,
-            _conditions(filter, partner),
-            Order("received_at", descending=order_by is ComplaintOrder.RECEIVED_AT_DESC),
-            Window(first, after, last, before),
-        )
-        async with info.context.reading() as connection:
-            page = await listing.page(connection)
-        return connection_of(  # type: ignore[no-any-return]
-            Connection[Complaint], Edge[Complaint], listing, page, complaint_type
-        )
-
-
-@strawberry.type(description="A complaint changed.")
-class ComplaintPayload:
-    """The complaint, once the read models have seen the change, and the position of the change."""
-
-    key: strawberry.Private[UUID]
-    position: Long
+        chosen = conditions(filter, partner, info.context)
+        return await _page(info, chosen, order_by, Window(first, after, last, before))
 
     @strawberry.field(
-        description="The complaint after the change; null, with an error, if the read models are"
-        " late: the change is stored all the same."
+        description="The open complaints of a person or of a department, urgent and grave ones"
+        " first, then the oldest; without either, those of the caller."
     )
-    async def complaint(self, info: ApiInfo) -> Complaint | None:
-        """Return the complaint as the command left it, or later."""
-        row = await info.context.changed(COMPLAINTS, self.key, self.position)
-        return None if row is None else complaint_type(row)
+    async def work_queue(
+        self,
+        info: ApiInfo,
+        person: str | None = None,
+        department: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Complaint]:
+        """List."""
+        partner = info.context.partner_scope("workQueue")
+        chosen = [] if partner is None else [Condition("partner", "=", partner)]
+        chosen.append(Condition("open", "=", value=True))
+        if department is not None:
+            wanted = filter_text(department, field="department")
+            chosen.append(Condition("department", "=", wanted))
+        if person is not None or department is None:
+            who = info.context.caller.actor if person is None else person
+            chosen.append(Condition("handler", "=", filter_text(who, field="person")))
+        window = Window(first, after, last, before)
+        return await _page(info, chosen, ComplaintOrder.PRIORITY, window)
 
-
-def _payload(key: UUID, position: int) -> ComplaintPayload:
-    return ComplaintPayload(key=key, position=Long(position))
-
-
-@strawberry.input
-class ReceiveComplaintInput:
-    """Who complains, of what, and what they ask for."""
-
-    channel: Channel
-    category: Category
-    complainant: str
-    subject: str
-    facts: str
-    severity: Severity = Severity.GENERAL
-    urgent: bool = False
-    contact: str | None = None
-    customer_reference: str | None = None
-    request: str | None = None
-    waybill: str | None = None
-    region: str | None = None
-    outlet: str | None = None
-    accused: str | None = None
-    partner_reference: str | None = None
-    occurred_at: datetime | None = None
-    reason: str | None = None
-
-
-@strawberry.input
-class ComplaintInput:
-    """Which complaint, when and why."""
-
-    complaint_id: strawberry.ID
-    occurred_at: datetime | None = None
-    reason: str | None = None
-
-
-@strawberry.input
-class DeclineComplaintInput(ComplaintInput):
-    """The explanation that the customer gets."""
-
-    explanation: str
-
-
-@strawberry.input
-class AssignComplaintInput(ComplaintInput):
-    """The department, and perhaps the person, that takes over."""
-
-    department: str
-    handler: str | None = None
-
-
-@strawberry.input
-class AnswerComplaintInput(ComplaintInput):
-    """What the customer is told."""
-
-    answer: str
-
-
-@strawberry.input
-class RateHandlingInput(ComplaintInput):
-    """The customer's rating, 1 to 5."""
-
-    score: int
-    comment: str | None = None
-
-
-def _if(value: str | None, parse: Callable[..., Any], field: str) -> Any:
-    return None if value is None else parse(value, field=field)
-
-
-def _common(given: ComplaintInput) -> dict[str, Any]:
-    return {
-        "complaint": as_uuid(given.complaint_id, field="complaintId"),
-        "occurred_at": given.occurred_at,
-        "reason": given.reason,
-    }
-
-
-def _received(given: ReceiveComplaintInput) -> ReceivedComplaint:
-    return ReceivedComplaint(
-        channel=given.channel,
-        category=given.category,
-        severity=given.severity,
-        urgent=given.urgent,
-        complainant=given.complainant,
-        contact=given.contact,
-        customer_reference=given.customer_reference,
-        subject=given.subject,
-        facts=given.facts,
-        request=given.request,
-        waybill=_if(given.waybill, identifiers.waybill, "waybill"),
-        region=_if(given.region, code, "region"),
-        outlet=_if(given.outlet, code, "outlet"),
-        accused=_if(given.accused, person_id, "accused"),
-        partner_reference=given.partner_reference,
+    @strawberry.field(
+        description="How many complaints there are in each state, or by another word."
     )
-
-
-@strawberry.type
-class Mutation:
-    """Commands about complaints."""
-
-    @strawberry.mutation(
-        description="Take in a complaint.",
-        graphql_type=result_union("ReceiveComplaintResult", ComplaintPayload),
-    )
-    async def receive_complaint(self, info: ApiInfo, input: ReceiveComplaintInput) -> Any:  # noqa: A002
-        """Receive."""
-        return await carry_out(
-            info,
-            lambda: ReceiveComplaint(
-                received=_received(input), occurred_at=input.occurred_at, reason=input.reason
-            ),
-            _payload,
-        )
-
-    @strawberry.mutation(
-        description="Open the case after screening.",
-        graphql_type=result_union(
-            "RegisterComplaintResult", ComplaintPayload, ConflictOfInterestError
-        ),
-    )
-    async def register_complaint(self, info: ApiInfo, input: ComplaintInput) -> Any:  # noqa: A002
-        """Register."""
-        return await carry_out(info, lambda: RegisterComplaint(**_common(input)), _payload)
-
-    @strawberry.mutation(
-        description="Say, with an explanation, that it is no complaint.",
-        graphql_type=result_union(
-            "DeclineComplaintResult", ComplaintPayload, ConflictOfInterestError
-        ),
-    )
-    async def decline_complaint(self, info: ApiInfo, input: DeclineComplaintInput) -> Any:  # noqa: A002
-        """Decline."""
-        return await carry_out(
-            info,
-            lambda: DeclineComplaint(**_common(input), explanation=input.explanation),
-            _payload,
-        )
-
-    @strawberry.mutation(
-        description="Hand the case to the responsible department.",
-        graphql_type=result_union(
-            "AssignComplaintResult", ComplaintPayload, ConflictOfInterestError
-        ),
-    )
-    async def assign_complaint(self, info: ApiInfo, input: AssignComplaintInput) -> Any:  # noqa: A002
-        """Assign."""
-        return await carry_out(
-            info,
-            lambda: AssignComplaint(
-                **_common(input),
-                department=code(input.department, field="department"),
-                handler=_if(input.handler, person_id, "handler"),
-            ),
-            _payload,
-        )
-
-    @strawberry.mutation(
-        description="Tell the customer the outcome.",
-        graphql_type=result_union(
-            "AnswerComplaintResult", ComplaintPayload, ConflictOfInterestError
-        ),
-    )
-    async def answer_complaint(self, info: ApiInfo, input: AnswerComplaintInput) -> Any:  # noqa: A002
-        """Answer."""
-        return await carry_out(
-            info, lambda: AnswerComplaint(**_common(input), answer=input.answer), _payload
-        )
-
-    @strawberry.mutation(
-        description="End the case.",
-        graphql_type=result_union(
-            "CloseComplaintResult", ComplaintPayload, ConflictOfInterestError
-        ),
-    )
-    async def close_complaint(self, info: ApiInfo, input: ComplaintInput) -> Any:  # noqa: A002
-        """Close."""
-        return await carry_out(info, lambda: CloseComplaint(**_common(input)), _payload)
-
-    @strawberry.mutation(
-        description="Take the customer's rating of the handling.",
-        graphql_type=result_union("RateHandlingResult", ComplaintPayload, AlreadyRatedError),
-    )
-    async def rate_handling(self, info: ApiInfo, input: RateHandlingInput) -> Any:  # noqa: A002
-        """Rate."""
-        return await carry_out(
-            info,
-            lambda: RateHandling(**_common(input), score=score(input.score), comment=input.comment),
-            _payload,
-        )
+    async def complaint_counts(
+        self,
+        info: ApiInfo,
+        group_by: ComplaintGroup = ComplaintGroup.STATE,
+        filter: ComplaintFilter | None = None,  # noqa: A002  the schema's word
+    ) -> list[ComplaintCount]:
+        """Count."""
+        partner = info.context.partner_scope("complaints")
+        chosen = conditions(filter, partner, info.context)
+        async with info.context.reading() as connection:
+            found = await counts(connection, COMPLAINTS, group_by.value, chosen)
+        return [ComplaintCount(of=group_by, key=key, count=count) for key, count in found]

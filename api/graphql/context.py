@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from graphql import GraphQLError
 from psycopg import AsyncConnection
@@ -14,6 +15,7 @@ from strawberry.fastapi import BaseContext
 from strawberry.types import Info
 
 from api.positions import Positions
+from application.desk import EventStore
 from application.dispatch import Dispatcher
 from application.permissions import Caller, Relation, permitted, relation
 from domain.errors import NotPermittedError
@@ -54,6 +56,16 @@ class Context(BaseContext):
                 extensions={"code": UNAUTHENTICATED},
             )
         return self.optional_caller
+
+    @property
+    def event_store(self) -> EventStore:
+        """The log itself, for what no read model keeps: the past."""
+        return self.services.dispatcher._store  # noqa: SLF001  made for it, and handed to nobody else
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of business rules."""
+        return self.event_store.zone
 
     def partner_scope(self, operation: str) -> str | None:
         """Return the partner to whom a read is limited, None for no limit; or refuse."""

@@ -56,7 +56,7 @@ def rating_type(row: RatingRow) -> Rating:
     )
 
 
-class _OfPartner(Condition):
+class OfPartner(Condition):
     """What was rated is the partner's own."""
 
     def sql(self) -> sql.Composed:
@@ -102,7 +102,7 @@ class Query:
         """List."""
         partner = info.context.partner_scope("ratings")
         conditions: list[Condition] = (
-            [] if partner is None else [_OfPartner("subject", "=", partner)]
+            [] if partner is None else [OfPartner("subject", "=", partner)]
         )
         if filter is not None and filter.score is not None:
             conditions.append(Condition("score", "=", filter.score))

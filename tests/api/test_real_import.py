@@ -2,9 +2,11 @@
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import sqrt
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 ORDERS = ROOT.parent / "shared" / "data" / "olist_orders_3000.csv.gz"
 OLIST = ROOT / "docs" / "import" / "olist.toml"
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+BUSINESS = ZoneInfo("Asia/Shanghai")
+NORMAL_QUANTILE = 1.959963984540054  # of 97.5 %, from a printed table
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -57,19 +61,23 @@ def everything(api: Any, field: str, selection: str) -> Iterator[dict[str, Any]]
         after = answer["pageInfo"]["endCursor"]
 
 
-def test_what_was_imported_is_what_the_file_says(
-    api: Any, tmp_path: Path, full_volume: bool
-) -> None:
+@pytest.fixture
+def rows(full_volume: bool) -> list[dict[str, str]]:
+    """The orders of the file, all of them at full volume."""
     with gzip.open(ORDERS, "rt", encoding="utf-8", newline="") as source:
-        reader = csv.DictReader(source)
-        rows = list(reader)[: None if full_volume else 400]
+        return list(csv.DictReader(source))[: None if full_volume else 400]
+
+
+@pytest.fixture
+def take_over(api: Any, tmp_path: Path, rows: list[dict[str, str]]) -> Callable[[], int]:
+    """Import the orders, and return how much was new."""
     data = tmp_path / "orders.csv"
     with data.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, reader.fieldnames or [])
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
 
-    def take_over() -> int:
+    def imported() -> int:
         async def run() -> int:
             async with open_dispatcher(
                 api.database.conninfo, api.database.master, zone=SAO_PAULO
@@ -81,11 +89,17 @@ def test_what_was_imported_is_what_the_file_says(
                 summary.imported.shipments + summary.imported.complaints + summary.imported.ratings
             )
 
-        imported: int = api.run(run())
+        new: int = api.run(run())
         (position,) = api.rows("SELECT max(notification_id) FROM log.stored_events")[0]
         api.graphql("{ viewer { role } }", None, "auditor", Redress_After=str(position))
-        return imported
+        return new
 
+    return imported
+
+
+def test_what_was_imported_is_what_the_file_says(
+    api: Any, rows: list[dict[str, str]], take_over: Callable[[], int]
+) -> None:
     assert take_over() > 0
     assert take_over() == 0
 
@@ -141,3 +155,68 @@ def nullable(nodes: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Read a text that nobody wrote as an empty one."""
     for node in nodes:
         yield {name: "" if value is None else value for name, value in node.items()}
+
+
+def wilson(satisfied: int, ratings: int) -> tuple[float, float]:
+    """Return the shares p that lie just so far from the observed one that a test at 5 % rejects.
+
+    (observed - p)² = z² p (1 - p) / n, an equation of the second degree in p.
+    """
+    observed, z2 = satisfied / ratings, NORMAL_QUANTILE**2 / ratings
+    a, b, c = 1 + z2, -(2 * observed + z2), observed**2
+    root = sqrt(max(b * b - 4 * a * c, 0.0))
+    return (-b - root) / (2 * a), (-b + root) / (2 * a)
+
+
+def expected_figures(scores: list[int]) -> dict[str, Any]:
+    satisfied = sum(score >= 4 for score in scores)
+    low, high = wilson(satisfied, len(scores))
+    return {
+        "count": len(scores),
+        "scores": [scores.count(score) for score in (1, 2, 3, 4, 5)],
+        "mean": pytest.approx(sum(scores) / len(scores), abs=1e-12),
+        "csat": pytest.approx(satisfied / len(scores), abs=1e-12),
+        "csatLow": pytest.approx(low, abs=1e-9),
+        "csatHigh": pytest.approx(high, abs=1e-9),
+    }
+
+
+def test_satisfaction_with_what_was_imported_is_what_the_file_says(
+    api: Any, rows: list[dict[str, str]], take_over: Callable[[], int]
+) -> None:
+    take_over()
+    by_group: dict[str, dict[str, list[int]]] = {
+        "REGION": defaultdict(list),
+        "MONTH": defaultdict(list),
+    }
+    scores, times = [], []
+    for row in rows:
+        if row["review_score"]:
+            score = int(float(row["review_score"]))
+            at = datetime.strptime(row["review_creation_date"], "%Y-%m-%d %H:%M:%S").replace(
+                tzinfo=SAO_PAULO
+            )
+            by_group["REGION"][row["customer_state"]].append(score)
+            by_group["MONTH"][at.astimezone(BUSINESS).strftime("%Y-%m")].append(score)
+            scores.append(score)
+            times.append(at)
+
+    query = """query S($by: SatisfactionGroup!, $from: DateTime, $to: DateTime) {
+      satisfaction(groupBy: $by, from: $from, to: $to, importSource: "olist", kind: DELIVERY) {
+        groups { key label count scores mean csat csatLow csatHigh }
+        total { count scores mean csat csatLow csatHigh } } }"""
+    for group, expected in by_group.items():
+        found = api.graphql(query, {"by": group}, "auditor")["satisfaction"]
+
+        assert found["groups"] == [
+            {"key": key, "label": None} | expected_figures(expected[key])
+            for key in sorted(expected)
+        ]
+        assert found["total"] == expected_figures(scores)
+
+    first, last = sorted(times)[len(times) // 3], sorted(times)[-len(times) // 3]
+    window = {"by": "REGION", "from": first.isoformat(), "to": last.isoformat()}
+    found = api.graphql(query, window, "auditor")["satisfaction"]
+    within = [s for s, at in zip(scores, times, strict=True) if first <= at < last]
+    assert 0 < len(within) < len(scores)
+    assert found["total"] == expected_figures(within)

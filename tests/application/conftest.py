@@ -13,12 +13,9 @@ import psycopg
 import pytest
 
 from api.bootstrap import open_event_store
-from application.complaints import (
-    AnswerComplaint,
-    CloseComplaint,
-    ReceiveComplaint,
-    ReceivedComplaint,
-)
+from application.complaint_endings import CloseComplaint
+from application.complaint_work import AnswerComplaint
+from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.desk import EventStore
 from application.dispatch import Call, Command, Dispatcher, Outcome
 from application.eventstore.subject_keys import MasterKey

@@ -8,14 +8,9 @@ from typing import Any
 
 import pytest
 
-from application.complaints import (
-    AnswerComplaint,
-    AssignComplaint,
-    CloseComplaint,
-    ReceiveComplaint,
-    ReceivedComplaint,
-    RegisterComplaint,
-)
+from application.complaint_endings import CloseComplaint
+from application.complaint_work import AnswerComplaint, AssignComplaint, RegisterComplaint
+from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.dispatch import Outcome
 from application.eventstore.subject_keys import MasterKey
 from application.permissions import Caller

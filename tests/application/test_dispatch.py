@@ -8,16 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from application.complaints import (
-    AnswerComplaint,
-    AssignComplaint,
-    CloseComplaint,
-    ImportComplaint,
-    RateHandling,
-    ReceiveComplaint,
-    ReceivedComplaint,
-    RegisterComplaint,
-)
+from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_work import AnswerComplaint, AssignComplaint, RegisterComplaint
+from application.complaints import ImportComplaint, ReceiveComplaint, ReceivedComplaint
 from application.dispatch import CLOCK_SKEW, Outcome
 from application.permissions import Caller
 from application.shipments import (

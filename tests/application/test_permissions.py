@@ -7,17 +7,14 @@ from uuid import uuid4
 import pytest
 
 from application.api_keys import IssueApiKey, RevokeApiKey
-from application.complaints import (
+from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_work import (
     AnswerComplaint,
     AssignComplaint,
-    CloseComplaint,
     DeclineComplaint,
-    ImportComplaint,
-    RateHandling,
-    ReceiveComplaint,
-    ReceivedComplaint,
     RegisterComplaint,
 )
+from application.complaints import ImportComplaint, ReceiveComplaint, ReceivedComplaint
 from application.dispatch import HANDLERS, Command
 from application.permissions import Caller
 from application.shipments import (

@@ -10,14 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.bootstrap import open_dispatcher
-from application.complaints import (
-    AnswerComplaint,
-    CloseComplaint,
-    DeclineComplaint,
-    RateHandling,
-    ReceiveComplaint,
-    ReceivedComplaint,
-)
+from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_work import AnswerComplaint, DeclineComplaint
+from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.dispatch import Call
 from application.eventstore.errors import NotStoredError
 from application.eventstore.subject_keys import MasterKey

@@ -13,9 +13,9 @@ import psycopg
 from api.embedded_postgres import EmbeddedPostgres
 from application.eventstore.subject_keys import MasterKey
 from migrations.upgrade import upgrade
-from tests.benchmarks import commands, projections, stages, starting
+from tests.benchmarks import case_state, commands, projections, stages, starting
 
-_PARTS = ("commands", "stages", "projections", "import", "start")
+_PARTS = ("commands", "stages", "projections", "case_state", "import", "start")
 
 
 @contextmanager
@@ -53,6 +53,8 @@ def main() -> None:
             stages.report(fresh(), master)
         if "projections" in parts:
             projections.report(fresh(), master, chosen.scale)
+        if "case_state" in parts:
+            case_state.report(fresh(), master, chosen.scale)
         if "import" in parts:
             starting.report_import(fresh, chosen.scale)
     if "start" in parts:

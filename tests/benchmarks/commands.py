@@ -21,12 +21,8 @@ from uuid_utils.compat import uuid7
 
 from api.bootstrap import open_event_store, utc_now
 from api.logs import configure_logging
-from application.complaints import (
-    AssignComplaint,
-    ReceiveComplaint,
-    ReceivedComplaint,
-    RegisterComplaint,
-)
+from application.complaint_work import AssignComplaint, RegisterComplaint
+from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.dispatch import Call, Dispatcher
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import MasterKey, SubjectKeys

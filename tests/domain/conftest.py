@@ -1,6 +1,7 @@
 """Given, when, then: an aggregate's rules told as commands and events."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -31,11 +32,16 @@ def told(event: DomainEvent) -> dict[str, Any]:
     return {name: getattr(event, name) for name in event._field_names}
 
 
+def state_of(aggregate: Aggregate) -> dict[str, Any]:
+    """Return a copy of the state, which later changes of the aggregate leave as it is."""
+    return {name: deepcopy(getattr(aggregate, name)) for name in aggregate.state_names}
+
+
 class Scenario:
     """One aggregate's story: ``given`` these commands, ``when`` that one, ``then`` these events."""
 
-    def __init__(self, cls: type[Aggregate]) -> None:
-        self._aggregate = cls(STREAM)
+    def __init__(self, cls: type[Aggregate], stream: UUID) -> None:
+        self._aggregate = cls(stream)
         self._step: Step | None = None
         self._meta = META
 
@@ -57,13 +63,14 @@ class Scenario:
         assert [(type(e), told(e)) for e in events] == [(type(e), told(e)) for e in expected]
 
     def refused(self, error: DomainError) -> None:
-        state = dict(vars(self._aggregate))
+        state, version = state_of(self._aggregate), self._aggregate.version
 
         with pytest.raises(type(error)) as refusal:
             self._carry_out()
 
         assert refusal.value == error
-        assert vars(self._aggregate) == state, "a refused command changes nothing"
+        assert state_of(self._aggregate) == state, "a refused command changes nothing"
+        assert self._aggregate.version == version
         assert not self._aggregate.pending_events
 
     def _carry_out(self) -> None:
@@ -74,8 +81,8 @@ class Scenario:
 class Scenarios:
     """``scenario(Complaint)`` begins one; the rest builds what it speaks of."""
 
-    def __call__(self, cls: type[Aggregate]) -> Scenario:
-        return Scenario(cls)
+    def __call__(self, cls: type[Aggregate], stream: UUID = STREAM) -> Scenario:
+        return Scenario(cls, stream)
 
     def meta(self, **circumstances: Any) -> Metadata:
         return replace(META, **circumstances)

@@ -28,15 +28,9 @@ from api.bootstrap import as_role, open_dispatcher
 from api.database import Database
 from api.embedded_postgres import EmbeddedPostgres
 from api.projecting import feed, keep_read_models
-from application.complaints import (
-    AnswerComplaint,
-    AssignComplaint,
-    CloseComplaint,
-    RateHandling,
-    ReceiveComplaint,
-    ReceivedComplaint,
-    RegisterComplaint,
-)
+from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_work import AnswerComplaint, AssignComplaint, RegisterComplaint
+from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.dispatch import Call, Dispatcher
 from application.eventstore.subject_keys import MasterKey, Unsealing
 from application.permissions import Caller

@@ -12,16 +12,14 @@ from psycopg import Connection, sql
 from api.bootstrap import as_role, open_dispatcher
 from api.database import Database
 from api.projecting import feed
-from application.complaints import (
+from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_work import (
     AnswerComplaint,
     AssignComplaint,
-    CloseComplaint,
     DeclineComplaint,
-    RateHandling,
-    ReceiveComplaint,
-    ReceivedComplaint,
     RegisterComplaint,
 )
+from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.dispatch import Call, Command
 from application.eventstore.subject_keys import MasterKey, Unsealing
 from application.permissions import Caller

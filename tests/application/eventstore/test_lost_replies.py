@@ -12,7 +12,8 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from api.bootstrap import as_role, utc_now
-from application.complaints import ReceiveComplaint, ReceivedComplaint, RegisterComplaint
+from application.complaint_work import RegisterComplaint
+from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.desk import EventStore
 from application.dispatch import Call, Dispatcher, Outcome
 from application.eventstore.codec import EventMapper

@@ -1,0 +1,126 @@
+"""Which complaints a question is about."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import strawberry
+from graphql import GraphQLError
+from psycopg import sql
+
+from api.graphql.context import FORBIDDEN, Context
+from api.graphql.nodes import filter_text
+from domain import identifiers
+from domain.categories import CATEGORIES, Category, CategoryGroup
+from domain.complaint_life import ComplaintState
+from domain.complaint_words import Channel, Severity
+from domain.labels import Labelled
+from projections.paging import Condition
+from projections.words import searched_words
+
+
+@strawberry.input(description="Which complaints; conditions are joined by AND, lists by OR.")
+class ComplaintFilter:
+    """Conditions; ``text`` finds complaints that have all its words."""
+
+    state: ComplaintState | None = None
+    states: list[ComplaintState] | None = None
+    open: bool | None = None
+    category: Category | None = None
+    category_group: CategoryGroup | None = None
+    severity: Severity | None = None
+    channel: Channel | None = None
+    urgent: bool | None = None
+    escalated: bool | None = None
+    department: str | None = None
+    handler: str | None = None
+    region: str | None = None
+    outlet: str | None = None
+    waybill: str | None = None
+    import_source: str | None = None
+    received_from: datetime | None = None
+    received_before: datetime | None = None
+    text: str | None = None
+
+
+class _Found(Condition):
+    """The complaint has all the words; the database checks the partner again."""
+
+    def sql(self) -> sql.Composed:
+        """Return the condition with placeholders for the words and the partner."""
+        return sql.SQL("{} IN (SELECT read_personal.find_complaints(%s, %s))").format(
+            sql.Identifier(self.column)
+        )
+
+    @property
+    def parameters(self) -> list[Any]:
+        """What the placeholders stand for."""
+        return list(self.value)
+
+
+def conditions(
+    chosen: ComplaintFilter | None, partner: str | None, context: Context
+) -> list[Condition]:
+    """Return the conditions of a filter, within what a partner may see."""
+    found = [] if partner is None else [Condition("partner", "=", partner)]
+    if chosen is None:
+        return found
+    for name, make in _CONDITIONS.items():
+        value = getattr(chosen, name)
+        if value is not None:
+            found.append(make(value))
+    if chosen.text is not None:
+        found.append(_searched(chosen.text, partner, context))
+    return found
+
+
+def _word(column: str) -> Callable[[Labelled], Condition]:
+    return lambda value: Condition(column, "=", value.value)
+
+
+def _flag(column: str) -> Callable[[bool], Condition]:
+    return lambda value: Condition(column, "=", value)
+
+
+def _code(column: str, field: str) -> Callable[[str], Condition]:
+    return lambda value: Condition(column, "=", filter_text(value, field=field))
+
+
+def _of_group(group: CategoryGroup) -> Condition:
+    leaves = [category for category, entry in CATEGORIES.items() if entry.group is group]
+    return Condition("category", "in", [leaf.value for leaf in leaves])
+
+
+_CONDITIONS: Final[dict[str, Callable[[Any], Condition]]] = {
+    "state": _word("state"),
+    "states": lambda states: Condition("state", "in", [state.value for state in states]),
+    "open": _flag("open"),
+    "category": _word("category"),
+    "category_group": _of_group,
+    "severity": _word("severity"),
+    "channel": _word("channel"),
+    "urgent": _flag("urgent"),
+    "escalated": lambda escalated: Condition("escalated_at", "is null", not escalated),
+    "department": _code("department", "department"),
+    "handler": _code("handler", "handler"),
+    "region": _code("region", "region"),
+    "outlet": _code("outlet", "outlet"),
+    "waybill": lambda waybill: Condition(
+        "shipment", "=", identifiers.shipment_id(identifiers.waybill(waybill))
+    ),
+    "import_source": _code("import_source", "importSource"),
+    "received_from": lambda at: Condition("received_at", ">=", at),
+    "received_before": lambda at: Condition("received_at", "<", at),
+}
+"""What each field of the filter asks of the rows."""
+
+
+def _searched(text: str, partner: str | None, context: Context) -> Condition:
+    if not context.may("personalData"):
+        raise GraphQLError(
+            "searching texts needs the permission to read personal data"
+            if context.lang == "en"
+            else "检索文本需要查阅个人信息的权限",
+            extensions={"code": FORBIDDEN},
+        )
+    return _Found("id", "found", (searched_words(text), partner or ""))

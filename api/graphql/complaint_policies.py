@@ -1,0 +1,142 @@
+"""The complaint policy in the schema."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.commands import carry_out, copied
+from api.graphql.context import ApiInfo
+from api.graphql.nodes import Connection, Edge, connection_of, global_id
+from api.graphql.refusals import result_union
+from api.graphql.scalars import Long
+from application.complaint_policies import AdoptComplaintPolicy
+from domain.complaint_life import ComplaintState
+from domain.complaint_policy import ComplaintTerms, StepLimit
+from domain.roles import Role
+from projections.complaint_policies import (
+    COMPLAINT_POLICIES,
+    POLICY_STEPS,
+    ComplaintPolicyRow,
+)
+from projections.paging import Condition, Listing, Order, Window
+
+
+@strawberry.type(description="Who is responsible for a step, and within how many hours.")
+class StepLimitType:
+    """A step of a policy."""
+
+    step: ComplaintState
+    owner: Role
+    hours: int
+
+
+@strawberry.type(description="A version of the complaint policy.")
+class ComplaintPolicy:
+    """A version: in force from a moment, until the next one."""
+
+    row: strawberry.Private[ComplaintPolicyRow]
+    id: strawberry.ID
+    version: int
+    effective_from: datetime
+    adopted_at: datetime
+    adopted_by: str
+    reopen_days: int
+    notice_working_days: int
+
+    @strawberry.field(description="The steps in the order of a case.")
+    async def steps(self, info: ApiInfo) -> list[StepLimitType]:
+        """Return the steps."""
+        of_version = [Condition("version_id", "=", self.row.id)]
+        async with info.context.reading() as connection:
+            rows = await Listing(POLICY_STEPS, of_version, Order("id"), Window()).all(connection)
+        found = {row.step: row for row in rows}
+        return [
+            StepLimitType(step=state, owner=Role(found[state].owner), hours=found[state].hours)
+            for state in ComplaintState
+            if state in found
+        ]
+
+
+def _policy(row: ComplaintPolicyRow) -> ComplaintPolicy:
+    return copied(ComplaintPolicy, row, row=row, id=global_id("ComplaintPolicy", row.policy))
+
+
+@strawberry.type
+class Query:
+    """Questions about the policy."""
+
+    @strawberry.field(description="The versions of the complaint policy, the newest first.")
+    async def complaint_policies(
+        self,
+        info: ApiInfo,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[ComplaintPolicy]:
+        """List."""
+        info.context.partner_scope("complaintPolicies")
+        window = Window(first, after, last, before)
+        order = Order("effective_from", descending=True)
+        listing = Listing(COMPLAINT_POLICIES, [], order, window)
+        async with info.context.reading() as connection:
+            page = await listing.page(connection)
+        return connection_of(  # type: ignore[no-any-return]
+            Connection[ComplaintPolicy], Edge[ComplaintPolicy], listing, page, _policy
+        )
+
+
+@strawberry.input
+class StepLimitInput:
+    """Who is responsible for a step, and within how many hours."""
+
+    step: ComplaintState
+    owner: Role
+    hours: int
+
+
+@strawberry.input
+class AdoptComplaintPolicyInput:
+    """The next version; it takes effect a minute from now at the earliest."""
+
+    effective_from: datetime
+    reopen_days: int
+    notice_working_days: int
+    steps: list[StepLimitInput]
+    reason: str | None = None
+
+
+@strawberry.type(description="The policy changed.")
+class ComplaintPolicyPayload:
+    """The position of the change."""
+
+    key: strawberry.Private[UUID]
+    position: Long
+
+
+def _adopt(given: AdoptComplaintPolicyInput) -> AdoptComplaintPolicy:
+    steps = tuple(StepLimit(step.step, step.owner, step.hours) for step in given.steps)
+    return AdoptComplaintPolicy(
+        terms=ComplaintTerms(given.reopen_days, given.notice_working_days, steps),
+        effective_from=given.effective_from,
+        reason=given.reason,
+    )
+
+
+@strawberry.type
+class Mutation:
+    """Commands about the policy."""
+
+    @strawberry.mutation(
+        description="Adopt the next version of the complaint policy.",
+        graphql_type=result_union("AdoptComplaintPolicyResult", ComplaintPolicyPayload),
+    )
+    async def adopt_complaint_policy(self, info: ApiInfo, input: AdoptComplaintPolicyInput) -> Any:  # noqa: A002
+        """Adopt."""
+        return await carry_out(
+            info,
+            lambda: _adopt(input),
+            lambda key, position: ComplaintPolicyPayload(key=key, position=Long(position)),
+        )
