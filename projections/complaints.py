@@ -356,7 +356,9 @@ class ComplaintsProjection(Projection):
         """End; a new closing may be rated anew."""
         row = _moved(event, ComplaintState.CLOSED, batch)
         row.closed_at = row.ended_at = event.meta.occurred_at
-        row.score = None
+        if row.score is not None:
+            row.score = None
+            batch.change(COMPLAINT_TEXTS, row.id).rating_comment = None
 
     @on(
         Complaint.HandlingRated,

@@ -18,7 +18,7 @@ from domain.roles import PersonId, Role
 _FOREIGN_EVENT = """
 SELECT EXISTS (
     SELECT FROM log.stored_events
-    WHERE convert_from(state, 'UTF8')::jsonb #>> '{meta,source,kind}' <> 'demo'
+    WHERE convert_from(state, 'UTF8')::jsonb #>> '{meta,source,kind}' NOT IN ('demo', 'system')
         AND topic NOT LIKE 'api_key.%')
 """
 

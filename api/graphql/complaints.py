@@ -291,7 +291,7 @@ class ComplaintGroup(Enum):
 
 @strawberry.type(description="How many complaints there are of a kind.")
 class ComplaintCount:
-    """A count; key is null for those without."""
+    """A count; key is the name of an enum, or null for those without."""
 
     of: strawberry.Private[ComplaintGroup]
     key: str | None
@@ -303,7 +303,7 @@ class ComplaintCount:
         words = _WORDS.get(self.of)
         if self.key is None or words is None:
             return self.key
-        return label(words(self.key), lang)
+        return label(words[self.key], lang)
 
 
 _WORDS: Final[dict[ComplaintGroup, Any]] = {
@@ -405,4 +405,12 @@ class Query:
         chosen = conditions(filter, partner, info.context)
         async with info.context.reading() as connection:
             found = await counts(connection, COMPLAINTS, group_by.value, chosen)
-        return [ComplaintCount(of=group_by, key=key, count=count) for key, count in found]
+        words = _WORDS.get(group_by)
+        return [
+            ComplaintCount(
+                of=group_by,
+                key=key if key is None or words is None else words(key).name,
+                count=count,
+            )
+            for key, count in found
+        ]

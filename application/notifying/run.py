@@ -22,6 +22,7 @@ _LOCK: Final = 1_852_797_795
 _TRY_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, 0)"
 _LISTEN: LiteralString = "LISTEN redress_events"
 _LOOK_SECONDS: Final = 1.0
+_LOCK_SECONDS: Final = 0.25
 _GATHER_SECONDS: Final = 0.05
 """Events come in swarms: after the first one, others are waited for this long."""
 _RETRY_SECONDS: Final = 0.5
@@ -116,7 +117,7 @@ class Notifier:
     async def _work(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Work for as long as the connection, and with it the lock, lasts."""
         while not await _locked(connection):  # noqa: ASYNC110  in another process
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_LOCK_SECONDS)
         await connection.execute(_LISTEN)
         await self.delivery.recover()
         work = [self._queue(connection), *map(self.delivery.keep_sending, self.delivery.lanes)]

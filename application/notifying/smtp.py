@@ -89,6 +89,7 @@ class SmtpServer:
         return f"{'smtps' if self.tls else 'smtp'}://{login}{host}:{self.port}{option}"
 
 
+_GOOD_BYE_SECONDS: Final = 1.0
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -206,6 +207,7 @@ class _Line:
         self._lock = threading.Lock()
         self._is_cut = False
         self._content_leaves = False
+        self._expects_content = False
         self._socket: socket.socket | None = None
         self._client: smtplib.SMTP | None = None
 
@@ -222,6 +224,7 @@ class _Line:
             _expect(step, client.rcpt(recipient), _TAKEN, never=NoticeProblem.UNDELIVERABLE)
             step = "DATA"
             _expect(step, client.docmd("DATA"), {_GO_ON}, never=NoticeProblem.REFUSED)
+            self._expects_content = True
         except smtplib.SMTPResponseException as error:
             raise NotNowError(f"{step}: {error.smtp_code}") from None
         except (smtplib.SMTPException, OSError, ValueError) as error:
@@ -235,6 +238,7 @@ class _Line:
             self._allow(self._patience.confirm)
             client.send(_stuffed(content))
             reply = client.getreply()
+            self._expects_content = False
         except (smtplib.SMTPException, OSError) as error:
             raise InDoubtError(f"content: {type(error).__name__}") from None
         if reply[0] not in _TAKEN and reply[0] not in _LATER and reply[0] not in _NEVER:
@@ -254,8 +258,8 @@ class _Line:
     def hang_up(self) -> None:
         """Say good-bye if that is quick, and close."""
         with contextlib.suppress(smtplib.SMTPException, OSError, ValueError):
-            if self._client is not None and self._socket is not None:
-                self._allow(1.0)
+            if self._client is not None and not self._expects_content:
+                self._allow(_GOOD_BYE_SECONDS)
                 self._client.quit()
         with contextlib.suppress(OSError):
             if self._client is not None:

@@ -12,6 +12,11 @@ ALTER TABLE read.ratings
     ADD category text;
 CREATE INDEX ON read.ratings (rated_at)
     INCLUDE (score, kind, import_source, region, outlet, department, category);
+-- Few different values: seven bytes a rating, and groups in order without looking at the table.
+CREATE INDEX ON read.ratings (region, score);
+CREATE INDEX ON read.ratings (outlet, score);
+CREATE INDEX ON read.ratings (department, score);
+CREATE INDEX ON read.ratings (category, score);
 
 CREATE TABLE read.rated (
     id uuid PRIMARY KEY,

@@ -492,6 +492,30 @@ def test_the_last_moment_is_the_present(shared: Any, log: Log) -> None:
 PLAIN = " ".join(SHIPMENT[:-3])
 
 
+def test_the_example_of_the_guide(shared: Any) -> None:
+    """docs/guides/as-of.md, Monday being the 5th of January."""
+    case = shared.receive(occurredAt="2026-01-05T09:00:00Z")["id"]
+    positions = [
+        shared.command(name, {"complaintId": case, "occurredAt": f"2026-01-{at}:00:00Z"} | more)[
+            "position"
+        ]
+        for name, at, more in (
+            ("registerComplaint", "05T10", {}),
+            ("assignComplaint", "08T09", {"department": "hub 3"}),
+            ("assignComplaint", "06T15", {"department": "line haul"}),
+        )
+    ]
+
+    def of(**as_of: Any) -> tuple[int, str, str | None]:
+        found = told(shared, case, as_of)
+        return found["version"], found["complaint"]["state"], found["complaint"]["department"]
+
+    assert of(occurredAt="2026-01-07T12:00:00Z") == (3, "assigned", "line haul")
+    assert of(position=positions[0]) == (2, "registered", None)
+    assert of(position=positions[1]) == (3, "assigned", "hub 3")
+    assert of(recordedAt="9999-12-31T00:00:00Z") == (4, "assigned", "line haul")
+
+
 # When there is none, and for whom
 
 

@@ -182,6 +182,11 @@ class Note(Aggregate):
 
     KIND = "note"
 
+    class Begun(DomainEvent):
+        """Nothing is said yet."""
+
+        TOPIC = "note.begun"
+
     class Taken(DomainEvent):
         """A note."""
 
@@ -194,17 +199,23 @@ class Note(Aggregate):
     def begin(self) -> None:
         """Nothing was noted yet."""
 
+    @event(Begun)
+    def begun(self, meta: Metadata) -> None:
+        """Begin."""
+
     @event(Taken)
     def taken(self, one: UUID, other: UUID, third: UUID | None, meta: Metadata) -> None:
         """Note."""
 
 
+says(Note.Begun, en="A note begun", zh="开始备注")
 says(Note.Taken, en="A note", zh="备注")
 
 
 def take_note(api: Any, one: UUID, other: UUID) -> str:
     """Store a note, and wait until it is shown."""
     note = Note(uuid4())
+    note.begun(meta=META)
     note.taken(one=one, other=other, third=None, meta=META)
 
     async def store() -> int:
@@ -295,8 +306,11 @@ def test_an_event_may_link_several_aggregates_and_both_ends_tell(shared: Any) ->
     parcel, case = shipment_id(Waybill(number)), bare(shared.receive()["id"])
     note = take_note(shared, case, parcel)
 
-    assert whose(history(shared, str(case))) == [(str(case), "received"), (note, "taken")]
-    assert whose(history(shared, str(parcel)))[-1] == (note, "taken")
+    entries = history(shared, str(case))
+    assert whose(entries) == [(str(case), "received"), (note, "begun"), (note, "taken")]
+    assert whose(history(shared, str(parcel)))[-2:] == [(note, "begun"), (note, "taken")]
+    before = entries[-1]["position"] - 1
+    assert whose(history(shared, str(case), position=before)) == [(str(case), "received")]
     assert {e["aggregateKind"] for e in history(shared, note)} == {"note", "shipment", "complaint"}
     rows = shared.rows(
         "SELECT id - position * 16, to_id, relation FROM read.case_links"

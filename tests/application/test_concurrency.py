@@ -20,6 +20,7 @@ from application.shipments import (
     RecordShipment,
 )
 from domain.categories import Category
+from domain.complaint_life import LifeCycleRule
 from domain.complaint_words import Channel
 from domain.errors import (
     AlreadyDeliveredError,
@@ -111,12 +112,13 @@ def test_a_cached_state_never_accepts_what_the_log_refuses(office: Any) -> None:
     complaint = office.received()
     office.do(RegisterComplaint(complaint=complaint))
     office.do(AnswerComplaint(complaint=complaint, answer="settled"), door=1)
+    office.do(CloseComplaint(complaint=complaint), door=1)
 
     with pytest.raises(WrongStateError) as refusal:
         office.do(AssignComplaint(complaint=complaint, department="north"))
 
-    assert refusal.value == WrongStateError("assign", "answered")
-    assert office.topics(complaint)[2:] == ["complaint.answered"]
+    assert refusal.value == WrongStateError("assign", "closed", LifeCycleRule.CLOSED)
+    assert office.topics(complaint)[2:] == ["complaint.answered", "complaint.closed"]
 
 
 def test_a_cached_state_never_refuses_what_the_log_accepts(office: Any) -> None:

@@ -1,21 +1,73 @@
 """Who may do what to which objects."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from application.api_keys import IssueApiKey, RevokeApiKey
-from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_endings import (
+    CloseComplaint,
+    DisputeAnswer,
+    MergeComplaint,
+    RateHandling,
+    ReopenComplaint,
+    WithdrawComplaint,
+)
+from application.complaint_notes import (
+    AddEvidence,
+    EscalateComplaint,
+    GiveFeedback,
+    LinkComplaint,
+    MarkUrgency,
+    NameAccused,
+    ReassessSeverity,
+    ReclassifyComplaint,
+    RecordQualityStep,
+    SettleChecklistItem,
+    SupersedeEvidence,
+)
+from application.complaint_policies import AdoptComplaintPolicy, ShipComplaintPolicy
 from application.complaint_work import (
+    AgreeResolution,
     AnswerComplaint,
     AssignComplaint,
+    CarryOutRemedy,
     DeclineComplaint,
+    FollowUpComplaint,
+    ProposeResolution,
+    RecordInvestigation,
     RegisterComplaint,
+    RejectResolution,
+    ResumeComplaint,
+    StartInvestigation,
+    WaitForCustomer,
 )
-from application.complaints import ImportComplaint, ReceiveComplaint, ReceivedComplaint
+from application.complaints import (
+    ComplaintCommand,
+    ImportComplaint,
+    ReceiveComplaint,
+    ReceivedComplaint,
+)
 from application.dispatch import HANDLERS, Command
+from application.improvements import (
+    CancelImprovement,
+    CompleteImprovement,
+    HandOverImprovement,
+    NoteImprovementProgress,
+    RaiseImprovement,
+    RescheduleImprovement,
+)
+from application.notices import (
+    QueueNotice,
+    RecordNoticeFailed,
+    RecordNoticeInDoubt,
+    RecordNoticeSent,
+    ResolveNoticeDoubt,
+)
+from application.organisation import CloseUnit, FoundUnit, MoveUnit, RenameUnit
 from application.permissions import Caller
 from application.shipments import (
     ImportShipment,
@@ -24,14 +76,30 @@ from application.shipments import (
     RecordMilestone,
     RecordShipment,
 )
+from application.staff import AppointPerson, EndAppointment, JoinStaff
 from domain.categories import Category
-from domain.complaint_words import Channel
+from domain.complaint_policy import DEFAULT_TERMS
+from domain.complaint_words import (
+    Channel,
+    ChecklistOutcome,
+    DemandedBy,
+    EvidenceKind,
+    FollowUpOutcome,
+    LinkedKind,
+    Measure,
+    QualityStep,
+    RuleSource,
+    Severity,
+)
 from domain.errors import (
     NotFoundError,
     NotPermittedError,
 )
 from domain.identifiers import Waybill, shipment_id
 from domain.metadata import Source, SourceKind
+from domain.notice import NoticeProblem, NoticeTemplate
+from domain.notifying import Language, NoticeChannel
+from domain.organisation import UnitKey, UnitKind
 from domain.rating import Score
 from domain.roles import PersonId, Role
 from domain.shipment import Milestone, MilestoneKind, ServiceClass, ShipmentFacts
@@ -56,6 +124,12 @@ RECEIVE = ReceiveComplaint(received=RECEIVED)
 
 
 ANYTHING = uuid4()
+CASE: dict[str, Any] = {"complaint": ANYTHING}
+ACTION: dict[str, Any] = {"improvement": ANYTHING}
+SOMEBODY = PersonId("agent-1")
+OUTLET = UnitKey(UnitKind.OUTLET, "west-lake")
+REGION = UnitKey(UnitKind.REGION, "east")
+IN_APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 EXAMPLES: dict[str, Command[Any]] = {
     "recordShipment": RecordShipment(waybill=WAYBILL, facts=FACTS),
     "recordMilestone": RecordMilestone(waybill=WAYBILL, milestone=Milestone(MilestoneKind.ORDERED)),
@@ -63,22 +137,94 @@ EXAMPLES: dict[str, Command[Any]] = {
     "rateDelivery": RateDelivery(waybill=WAYBILL, reference="r1", score=Score(5)),
     "importShipment": ImportShipment(waybill=WAYBILL, facts=FACTS),
     "receiveComplaint": RECEIVE,
-    "registerComplaint": RegisterComplaint(complaint=ANYTHING),
-    "declineComplaint": DeclineComplaint(complaint=ANYTHING, explanation="no"),
-    "assignComplaint": AssignComplaint(complaint=ANYTHING, department="north"),
-    "answerComplaint": AnswerComplaint(complaint=ANYTHING, answer="settled"),
-    "closeComplaint": CloseComplaint(complaint=ANYTHING),
-    "rateHandling": RateHandling(complaint=ANYTHING, score=Score(5)),
-    "importComplaint": ImportComplaint(key="1", received=RECEIVED),
-    "issueApiKey": IssueApiKey(
-        prefix="rk_1", digest="00", role=Role.FRONT_DESK, holder=PersonId("agent-1")
+    "registerComplaint": RegisterComplaint(**CASE),
+    "declineComplaint": DeclineComplaint(**CASE, explanation="no"),
+    "assignComplaint": AssignComplaint(**CASE, department="north"),
+    "startInvestigation": StartInvestigation(**CASE),
+    "recordInvestigation": RecordInvestigation(**CASE, finding="lost at the hub"),
+    "proposeResolution": ProposeResolution(
+        **CASE,
+        rule_source=RuleSource.LAW,
+        rule="art. 27",
+        measures=(Measure.APOLOGY,),
+        proposal="we are sorry",
+        feasibility="easy",
     ),
+    "agreeResolution": AgreeResolution(**CASE),
+    "rejectResolution": RejectResolution(**CASE),
+    "answerComplaint": AnswerComplaint(**CASE, answer="settled"),
+    "carryOutRemedy": CarryOutRemedy(**CASE),
+    "followUpComplaint": FollowUpComplaint(**CASE, outcome=FollowUpOutcome.SATISFIED),
+    "waitForCustomer": WaitForCustomer(**CASE, asked="a photograph"),
+    "resumeComplaint": ResumeComplaint(**CASE),
+    "closeComplaint": CloseComplaint(**CASE),
+    "rateHandling": RateHandling(**CASE, score=Score(5)),
+    "reopenComplaint": ReopenComplaint(**CASE),
+    "disputeAnswer": DisputeAnswer(**CASE, objection="not true"),
+    "withdrawComplaint": WithdrawComplaint(**CASE),
+    "mergeComplaint": MergeComplaint(**CASE, into=uuid4()),
+    "addEvidence": AddEvidence(
+        **CASE,
+        kind=EvidenceKind.PHOTOGRAPH,
+        media_type="image/jpeg",
+        size=5,
+        sha256="0" * 64,
+        reference="folder 7",
+    ),
+    "supersedeEvidence": SupersedeEvidence(**CASE, number=1),
+    "linkComplaint": LinkComplaint(**CASE, kind=LinkedKind.SHIPMENT, target=shipment_id(WAYBILL)),
+    "reclassifyComplaint": ReclassifyComplaint(**CASE, category=Category.LOSS),
+    "reassessSeverity": ReassessSeverity(**CASE, severity=Severity.MAJOR),
+    "markUrgency": MarkUrgency(**CASE, urgent=True),
+    "nameAccused": NameAccused(**CASE, accused=PersonId("courier-8")),
+    "escalateComplaint": EscalateComplaint(**CASE, to=SOMEBODY, demanded_by=DemandedBy.CUSTOMER),
+    "giveFeedback": GiveFeedback(**CASE, feedback="we are looking"),
+    "settleChecklistItem": SettleChecklistItem(
+        **CASE, item="verify_facts", outcome=ChecklistOutcome.DONE
+    ),
+    "recordQualityStep": RecordQualityStep(**CASE, step=QualityStep.ENGINEER_ON_SITE),
+    "importComplaint": ImportComplaint(key="1", received=RECEIVED),
+    "adoptComplaintPolicy": AdoptComplaintPolicy(terms=DEFAULT_TERMS, effective_from=IN_APRIL),
+    "shipComplaintPolicy": ShipComplaintPolicy(),
+    "raiseImprovement": RaiseImprovement(
+        **CASE, department="north", owner=SOMEBODY, due_at=IN_APRIL, task="train"
+    ),
+    "noteImprovementProgress": NoteImprovementProgress(**ACTION, progress="half"),
+    "rescheduleImprovement": RescheduleImprovement(**ACTION, due_at=IN_APRIL),
+    "handOverImprovement": HandOverImprovement(**ACTION, owner=SOMEBODY),
+    "completeImprovement": CompleteImprovement(**ACTION, result="trained"),
+    "cancelImprovement": CancelImprovement(**ACTION),
+    "foundUnit": FoundUnit(unit=OUTLET, name_en="West Lake", name_zh="西湖"),
+    "renameUnit": RenameUnit(unit=OUTLET, name_en="Lake", name_zh="湖"),
+    "moveUnit": MoveUnit(unit=OUTLET, parent=REGION),
+    "closeUnit": CloseUnit(unit=REGION),
+    "joinStaff": JoinStaff(person=SOMEBODY, name=SECRET),
+    "appointPerson": AppointPerson(
+        person=SOMEBODY, role=Role.FRONT_DESK, unit=OUTLET, starts_at=IN_APRIL
+    ),
+    "endAppointment": EndAppointment(person=SOMEBODY, number=1, ends_at=IN_APRIL),
+    "queueNotice": QueueNotice(
+        case=ANYTHING,
+        case_number="C-2026-000001",
+        occasion="v1",
+        template=NoticeTemplate.RECEIVED,
+        channel=NoticeChannel.SMS,
+        language=Language.ZH,
+    ),
+    "recordNoticeSent": RecordNoticeSent(notice=ANYTHING, sender="smtp", attempts=1),
+    "recordNoticeFailed": RecordNoticeFailed(
+        notice=ANYTHING, problem=NoticeProblem.GAVE_UP, attempts=1
+    ),
+    "recordNoticeInDoubt": RecordNoticeInDoubt(notice=ANYTHING, sender="smtp", attempts=1),
+    "resolveNoticeDoubt": ResolveNoticeDoubt(notice=ANYTHING, delivered=True),
+    "issueApiKey": IssueApiKey(prefix="rk_1", digest="00", role=Role.FRONT_DESK, holder=SOMEBODY),
     "revokeApiKey": RevokeApiKey(key=ANYTHING),
 }
 
 # Who may do what, written down independently of the code: d desk (front desk, back office, account
-# agent, department head), i investigator, a administrator, o operator, s system, p partner,
-# f front desk and account agent only. Everybody else may do nothing.
+# agent, department head), i investigator, c compliance, a administrator, o operator, s system,
+# p partner; of the desk f front desk and account agent only, r front desk only, h department head
+# only. Everybody else may do nothing.
 MAY = {
     "recordShipment": "dasp",
     "recordMilestone": "dasp",
@@ -89,19 +235,64 @@ MAY = {
     "registerComplaint": "d",
     "declineComplaint": "d",
     "assignComplaint": "d",
+    "startInvestigation": "di",
+    "recordInvestigation": "di",
+    "proposeResolution": "di",
+    "agreeResolution": "dp",
+    "rejectResolution": "dp",
     "answerComplaint": "di",
+    "carryOutRemedy": "d",
+    "followUpComplaint": "d",
+    "waitForCustomer": "di",
+    "resumeComplaint": "di",
     "closeComplaint": "d",
     "rateHandling": "fp",
+    "reopenComplaint": "d",
+    "disputeAnswer": "dp",
+    "withdrawComplaint": "dp",
+    "mergeComplaint": "d",
+    "addEvidence": "dip",
+    "supersedeEvidence": "di",
+    "linkComplaint": "di",
+    "reclassifyComplaint": "di",
+    "reassessSeverity": "d",
+    "markUrgency": "d",
+    "nameAccused": "di",
+    "escalateComplaint": "d",
+    "giveFeedback": "di",
+    "settleChecklistItem": "di",
+    "recordQualityStep": "di",
     "importComplaint": "as",
+    "adoptComplaintPolicy": "a",
+    "shipComplaintPolicy": "s",
+    "raiseImprovement": "dc",
+    "noteImprovementProgress": "dic",
+    "rescheduleImprovement": "hc",
+    "handOverImprovement": "hc",
+    "completeImprovement": "dic",
+    "cancelImprovement": "hc",
+    "foundUnit": "as",
+    "renameUnit": "as",
+    "moveUnit": "as",
+    "closeUnit": "as",
+    "joinStaff": "has",
+    "appointPerson": "has",
+    "endAppointment": "has",
+    "queueNotice": "s",
+    "recordNoticeSent": "s",
+    "recordNoticeFailed": "s",
+    "recordNoticeInDoubt": "s",
+    "resolveNoticeDoubt": "ra",
     "issueApiKey": "ao",
     "revokeApiKey": "ao",
 }
 LETTERS = {
-    Role.FRONT_DESK: "df",
+    Role.FRONT_DESK: "dfr",
     Role.ACCOUNT_AGENT: "df",
     Role.BACK_OFFICE: "d",
-    Role.DEPARTMENT_HEAD: "d",
+    Role.DEPARTMENT_HEAD: "dh",
     Role.INVESTIGATOR: "i",
+    Role.COMPLIANCE: "c",
     Role.ADMINISTRATOR: "a",
     Role.OPERATOR: "o",
     Role.SYSTEM: "s",
@@ -141,17 +332,26 @@ def test_what_is_denied_leaves_no_trace(office: Any) -> None:
 
 @pytest.mark.parametrize("stranger", [OTHER_SHOP, replace(SHOP, principal="")])
 def test_a_partner_reaches_only_its_own_complaints(office: Any, stranger: Caller) -> None:
+    orders = [
+        command
+        for operation, command in EXAMPLES.items()
+        if "p" in MAY[operation] and isinstance(command, ComplaintCommand)
+    ]
+    assert len(orders) == 6
     for owner in (SHOP, AGENT):
         complaint = office.received(owner)
         office.do(AnswerComplaint(complaint=complaint, answer="settled"))
         office.do(CloseComplaint(complaint=complaint))
+        before = office.count()
 
-        rate = RateHandling(complaint=complaint, score=Score(1))
-        with pytest.raises(NotFoundError) as refusal:
-            office.do(rate, stranger)
-        assert refusal.value == NotFoundError("complaint", str(complaint))
+        for order in orders:
+            with pytest.raises(NotFoundError) as refusal:
+                office.do(replace(order, complaint=complaint), stranger)
+            assert refusal.value == NotFoundError("complaint", str(complaint))
+        assert office.count() == before
 
         if owner is SHOP:
+            rate = RateHandling(complaint=complaint, score=Score(1))
             assert office.do(rate, SHOP).result == complaint
 
 

@@ -13,9 +13,9 @@ import psycopg
 from api.embedded_postgres import EmbeddedPostgres
 from application.eventstore.subject_keys import MasterKey
 from migrations.upgrade import upgrade
-from tests.benchmarks import case_state, commands, projections, stages, starting
+from tests.benchmarks import case_state, commands, projections, satisfaction, stages, starting
 
-_PARTS = ("commands", "stages", "projections", "case_state", "import", "start")
+_PARTS = ("commands", "stages", "projections", "case_state", "satisfaction", "import", "start")
 
 
 @contextmanager
@@ -55,6 +55,8 @@ def main() -> None:
             projections.report(fresh(), master, chosen.scale)
         if "case_state" in parts:
             case_state.report(fresh(), master, chosen.scale)
+        if "satisfaction" in parts:
+            satisfaction.report(fresh(), chosen.scale)
         if "import" in parts:
             starting.report_import(fresh, chosen.scale)
     if "start" in parts:

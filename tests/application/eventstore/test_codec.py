@@ -26,10 +26,12 @@ from application.eventstore.errors import MasterKeyError
 from application.eventstore.subject_keys import MasterKey, SubjectKeys, Unsealing
 from domain.aggregate import DomainEvent
 from domain.complaint import Complaint
+from domain.complaint_policy import STEPS, ComplaintTerms, StepLimit
 from domain.metadata import Metadata
 from domain.money import Money
 from domain.personal import ERASED, PersonalText, Sealed
 from domain.rating import Score, score
+from domain.roles import Role
 from domain.shipment import Shipment, ShipmentFacts
 
 for _module in pkgutil.iter_modules(domain.__path__, "domain."):
@@ -49,8 +51,19 @@ _whole = st.integers(-(2**63), 2**63 - 1)
 
 def _strategy(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911  one line per type
     """Return values of a type of a field; a type that is missing here is one to be added."""
-    if hint is Score:
-        return st.integers(1, 5).map(score)
+    plain: Mapping[Any, st.SearchStrategy[Any]] = {
+        str: _text,
+        bool: st.booleans(),
+        int: _whole,
+        UUID: st.uuids(),
+        NoneType: st.none(),
+        datetime: st.datetimes(timezones=st.just(UTC)),
+        Score: st.integers(1, 5).map(score),
+        Money: st.builds(Money, st.integers(0, 10**15), st.just("CNY")),
+        ComplaintTerms: _terms(),
+    }
+    if hint in plain:
+        return plain[hint]
     if isinstance(hint, NewType):
         return _strategy(hint.__supertype__)
     if PersonalText in get_args(hint):
@@ -58,23 +71,19 @@ def _strategy(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911  one line p
         return text | st.none() if NoneType in get_args(hint) else text
     if get_origin(hint) in {Union, UnionType}:
         return st.one_of([_strategy(choice) for choice in get_args(hint)])
-    if hint is Money:
-        amount = st.integers(0, 10**15)
-        return st.builds(Money, amount, st.just("CNY"))
-    if hint is datetime:
-        return st.datetimes(timezones=st.just(UTC))
-    if is_dataclass(hint) and isinstance(hint, type):
-        return st.builds(hint, **{n: _strategy(h) for n, h in get_type_hints(hint).items()})
-    if isinstance(hint, type) and issubclass(hint, Enum):
+    if get_origin(hint) is tuple:
+        return st.lists(_strategy(get_args(hint)[0]), max_size=3).map(tuple)
+    if issubclass(hint, Enum):
         return st.sampled_from(list(hint))
-    plain: Mapping[Any, st.SearchStrategy[Any]] = {
-        str: _text,
-        bool: st.booleans(),
-        int: _whole,
-        UUID: st.uuids(),
-        NoneType: st.none(),
-    }
-    return plain[hint]
+    assert is_dataclass(hint), hint
+    return st.builds(hint, **{n: _strategy(h) for n, h in get_type_hints(hint).items()})
+
+
+def _terms() -> st.SearchStrategy[ComplaintTerms]:
+    """Return terms with figures that a policy may have, and each step once."""
+    owners, hours, days = st.sampled_from(Role), st.integers(1, 24), st.integers(1, 366)
+    steps = [st.builds(StepLimit, st.just(step), owners, hours) for step in sorted(STEPS)]
+    return st.builds(ComplaintTerms, days, days, st.tuples(*steps))
 
 
 def _events(cls: type[DomainEvent]) -> st.SearchStrategy[DomainEvent]:
@@ -109,6 +118,9 @@ def assert_same(found: Any, expected: Any) -> None:
     if is_dataclass(expected):
         for f in fields(expected):
             assert_same(getattr(found, f.name), getattr(expected, f.name))
+    if isinstance(expected, tuple):
+        for one, other in zip(found, expected, strict=True):
+            assert_same(one, other)
     assert found == expected
 
 

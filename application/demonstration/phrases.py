@@ -1,0 +1,95 @@
+"""What people of the demonstration say: phrases per language and category, put together by chance.
+
+The phrases themselves stand in ``phrases_zh.toml`` and ``phrases_en.toml``.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from random import Random
+from typing import Any, Final, TypeVar
+
+from domain.categories import Category
+from domain.complaint_words import Measure, RuleSource
+from domain.notifying import Language
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What was decided: its measures, the rule that it names, and how it is said."""
+
+    measures: tuple[Measure, ...]
+    source: RuleSource
+    rule: str
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """What is said about one category."""
+
+    subjects: tuple[str, ...]
+    happened: tuple[str, ...]
+    wishes: tuple[str, ...]
+    findings: tuple[str, ...]
+    resolutions: tuple[Resolution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Everything that is said in one language."""
+
+    names: Mapping[str, tuple[str, ...]]
+    common: Mapping[str, tuple[str, ...]]
+    about: Mapping[Category, Phrases]
+
+    def some(self, chance: Random, kind: str) -> str:
+        """Return one of the phrases that fit every category."""
+        return pick(chance, self.common[kind])
+
+    def name(self, chance: Random, kind: str) -> str:
+        """Return one of the names of a kind."""
+        return pick(chance, self.names[kind])
+
+
+def pick(chance: Random, among: Sequence[T]) -> T:
+    """Return one by chance; ``Random.choice`` does the same more slowly."""
+    return among[int(chance.random() * len(among))]
+
+
+@cache
+def wording(language: Language) -> Wording:
+    """Read the phrases of a language, once."""
+    file = resources.files(__package__) / f"phrases_{language.value}.toml"
+    read = tomllib.loads(file.read_text("utf-8"))
+    return Wording(
+        _tuples(read["names"]),
+        _tuples(read["common"]),
+        {category: _phrases(read[category.value]) for category in Category},
+    )
+
+
+_PLAIN: Final = ("subjects", "happened", "wishes", "findings")
+
+
+def _tuples(lists: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(texts) for name, texts in lists.items()}
+
+
+def _phrases(read: Mapping[str, Any]) -> Phrases:
+    return Phrases(
+        *(tuple(read[name]) for name in _PLAIN),
+        tuple(
+            Resolution(
+                tuple(Measure(measure) for measure in one["measures"]),
+                RuleSource(one["source"]),
+                one["rule"],
+                one["plan"],
+            )
+            for one in read["resolutions"]
+        ),
+    )
