@@ -4,7 +4,7 @@ The events of its stream that belong to the moment are folded by the handlers th
 models, so the answer is the row that would have been shown; the read models are not asked.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,8 @@ from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, LiteralString, TypeVar, get_args, get_type_hints
 from uuid import UUID
+
+from eventsourcing.utils import resolve_topic
 
 from application.desk import EventStore
 from application.eventstore.subject_keys import Unsealing
@@ -30,6 +32,9 @@ FROM log.stored_events
 WHERE originator_id = %(case)b
     AND (%(position)b::bigint IS NULL OR notification_id <= %(position)b::bigint)
     AND (%(recorded_at)b::timestamptz IS NULL OR recorded_at <= %(recorded_at)b::timestamptz)
+    AND (%(occurred_at)b::timestamptz IS NULL
+        OR (convert_from(state, 'UTF8')::json #>> '{meta,occurred_at}')::timestamptz
+            <= %(occurred_at)b::timestamptz)
 ORDER BY originator_version
 """
 _SELECT_KEYS: LiteralString = """
@@ -140,47 +145,38 @@ async def case_at(
 
     ``personal``: also what people wrote; otherwise those columns are empty.
     """
-    entries = await _entries(store, case, moment)
-    if not entries or entries[0].version != 1:
+    given = dict.fromkeys(get_args(Clock)) | {"case": case, moment.clock: moment.until}
+    stored = await _fetch(store, _SELECT_STREAM, given)
+    if not stored:
         return None
-    kind = entries[0].topic.partition(".")[0]
+
+    def entry(row: tuple[Any, ...]) -> Entry:
+        position, recorded_at, version, topic, state = row
+        return Entry(position, recorded_at, case, version, topic, state, store.mapper.decode)
+
+    first, last = entry(stored[0]), entry(stored[-1])
+    kind = first.topic.partition(".")[0]
     shown = CASE_KINDS.get(kind)
-    if shown is None:
+    if first.version != 1 or shown is None:
         return None
+    # Each entry is made, used and dropped: thousands that stay set off the garbage collector.
     unsealing = Unsealing(store.keys.master)  # without keys everything is as if erased
     if personal:
-        unsealing.begin_batch(await _keys(store, entries))
+        unsealing.begin_batch(await _keys(store, map(entry, stored)))
     rows = PastRows(moment, unsealing)
-    _fold(entries, shown.projections, rows)
+    _fold(map(entry, stored), shown.projections, rows, missing=last.version != len(stored))
     row = rows.find(shown.table, case)
-    if row is None:
-        return None
-    return PastCase(case, kind, len(entries), entries[-1], row, rows)
-
-
-async def _entries(store: EventStore, case: UUID, moment: Moment) -> list[Entry]:
-    """Return the events that belong to the moment, in log order."""
-    given = {"case": case, "position": None, "recorded_at": None, moment.clock: moment.until}
-    rows = await _fetch(store, _SELECT_STREAM, given)
-    decode = store.mapper.decode
-    entries = [
-        Entry(position, recorded_at, case, version, topic, state, decode)
-        for position, recorded_at, version, topic, state in rows
-    ]
-    if moment.clock != "occurred_at":
-        return entries
-    assert isinstance(moment.until, datetime)
-    return [entry for entry in entries if entry.event.meta.occurred_at <= moment.until]
+    return None if row is None else PastCase(case, kind, len(stored), last, row, rows)
 
 
 async def _keys(store: EventStore, entries: Iterable[Entry]) -> list[tuple[Any, ...]]:
     """Return the present keys of those who speak in the events: what was erased stays erased."""
-    subjects = {
-        value.subject.int: value.subject
-        for event in (entry.event for entry in entries)
-        for name in personal_fields(type(event))  # type: ignore[arg-type]
-        if isinstance(value := getattr(event, name), Sealed)
-    }
+    subjects = {}
+    for entry in entries:
+        for name in personal_fields(resolve_topic(entry.topic)):
+            value = getattr(entry.event, name)
+            if isinstance(value, Sealed):
+                subjects[value.subject.int] = value.subject
     return await _fetch(store, _SELECT_KEYS, [list(subjects.values())]) if subjects else []
 
 
@@ -192,13 +188,14 @@ async def _fetch(store: EventStore, statement: LiteralString, given: Any) -> lis
         return rows
 
 
-def _fold(entries: Sequence[Entry], projections: Sequence[Projection], rows: PastRows) -> None:
+def _fold(
+    entries: Iterable[Entry], projections: Iterable[Projection], rows: PastRows, *, missing: bool
+) -> None:
     """Fold the events; one that relies on a fact which is not among them changes nothing.
 
     By business time an event may be there without one that was reported before it. With none
-    missing there is nothing to forgive: what fails then is a fault.
+    ``missing`` there is nothing to forgive: what fails then is a fault.
     """
-    missing = entries[-1].version != len(entries)
     for entry in entries:
         try:
             for projection in projections:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import re
 import subprocess
@@ -191,6 +192,28 @@ def test_the_state_of_an_aggregate_is_what_it_declares(aggregate: type[Aggregate
 
     assert set(vars(aggregate(UUID(int=1)))) - root == set(aggregate.state_names)
     assert len(set(aggregate.state_names)) == len(aggregate.state_names)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda p: p.__name__)
+def test_public_methods_decide_and_only_private_ones_evolve(part: type[Aggregate]) -> None:
+    tree = ast.parse(Path(inspect.getfile(part)).read_text("utf-8"))
+    (definition,) = (
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == part.__name__
+    )
+    public = (
+        node
+        for node in definition.body
+        if isinstance(node, ast.FunctionDef) and node.name != "begin" and node.name[0] != "_"
+    )
+
+    assert [
+        f"{method.name}: {ast.unparse(node)}"
+        for method in public
+        for node in ast.walk(method)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store | ast.Del)
+        and ast.unparse(node.value) == "self"
+    ] == []
 
 
 # Commands and permissions

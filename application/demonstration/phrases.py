@@ -4,10 +4,12 @@ The phrases themselves stand in ``phrases_zh.toml`` and ``phrases_en.toml``.
 """
 
 import tomllib
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import accumulate
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -56,6 +58,21 @@ class Wording:
         return pick(chance, self.names[kind])
 
 
+Weights = tuple[tuple[T, ...], tuple[float, ...]]
+"""What there is to choose from, and the sums of the weights so far."""
+
+
+def weights(table: Mapping[T, float]) -> Weights[T]:
+    """Prepare a table of weights for ``weighed``."""
+    return tuple(table), tuple(accumulate(table.values()))
+
+
+def weighed(chance: Random, among: Weights[T]) -> T:
+    """Return one by chance, by its weight."""
+    values, sums = among
+    return values[bisect(sums, chance.random() * sums[-1])]
+
+
 def pick(chance: Random, among: Sequence[T]) -> T:
     """Return one by chance; ``Random.choice`` does the same more slowly."""
     return among[int(chance.random() * len(among))]
@@ -82,8 +99,8 @@ def _tuples(lists: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
 
 def _phrases(read: Mapping[str, Any]) -> Phrases:
     return Phrases(
-        *(tuple(read[name]) for name in _PLAIN),
-        tuple(
+        **{name: tuple(read[name]) for name in _PLAIN},
+        resolutions=tuple(
             Resolution(
                 tuple(Measure(measure) for measure in one["measures"]),
                 RuleSource(one["source"]),

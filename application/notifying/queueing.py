@@ -152,6 +152,16 @@ class _Case:
     due_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An order and its idempotency key; for one that an event caused, where that stands."""
+
+    order: QueueNotice
+    key: str
+    position: int = 0
+    correlation: UUID | None = None
+
+
 WorkingDaysOf = Callable[[PolicyVersion | None], Awaitable[int]]
 """How many working days lie between regular notices, by the policy that a case keeps."""
 
@@ -194,7 +204,7 @@ class Queueing:
         await self._queue(orders)
         again = [await self._sending(entry) for entry in found if _is_own(entry.event)]
         async with pool.connection() as connection, connection.transaction():
-            for case in {order.case for _, order in orders}:
+            for case in {given.order.case for given in orders}:
                 kept = cases[case]
                 await connection.execute(
                     _KEEP_CASE,
@@ -224,16 +234,14 @@ class Queueing:
             assert case.due_at is not None
             day = case.due_at.astimezone(zone).date().isoformat()
             order = _order(case, f"interval:{day}", NoticeTemplate.PROGRESS)
-            await self._ordered(order, f"interval:{case.id}:{day}")
+            await self._ordered(_Given(order, f"interval:{case.id}:{day}"))
             due_at = next_notice(now, case.working_days, zone)
             async with self._store.pool.connection() as connection:
                 await connection.execute(_NEXT_DUE, [due_at, case.id, case.due_at])
         return len(cases)
 
-    async def _decide(
-        self, found: Sequence[_Found], cases: dict[UUID, _Case]
-    ) -> list[tuple[int, QueueNotice]]:
-        """Say what to queue on which position; ``cases`` gets new ones and their next dates."""
+    async def _decide(self, found: Sequence[_Found], cases: dict[UUID, _Case]) -> list[_Given]:
+        """Say what to queue; ``cases`` gets new ones and their next dates."""
         orders = []
         now, zone = self._now(), self._store.zone
         for entry in found:
@@ -249,7 +257,8 @@ class Queueing:
             if case is None:
                 continue
             order = _order(case, f"v{event.originator_version}", telling.template)
-            orders.append((entry.position, order))
+            correlation = event.meta.correlation
+            orders.append(_Given(order, f"{entry.position}:0", entry.position, correlation))
             due_at = None if telling.ends else next_notice(now, case.working_days, zone)
             cases[case.id] = replace(case, due_at=due_at)
         return orders
@@ -268,30 +277,36 @@ class Queueing:
             due_at=None,
         )
 
-    async def _queue(self, orders: Iterable[tuple[int, QueueNotice]]) -> None:
+    async def _queue(self, orders: Iterable[_Given]) -> None:
         """Give the orders: those of a case one after the other, several cases at once."""
         free = asyncio.Semaphore(_CASES_AT_ONCE)
 
-        async def work_off(line: Sequence[tuple[int, QueueNotice]]) -> None:
+        async def work_off(line: Sequence[_Given]) -> None:
             async with free:
-                for position, order in line:
-                    await self._ordered(order, f"{position}:0", position=position)
+                for given in line:
+                    await self._ordered(given)
 
-        by_case = sorted(orders, key=lambda given: (given[1].case.int, given[0]))
-        lines = [list(line) for _, line in groupby(by_case, key=lambda given: given[1].case)]
+        by_case = sorted(orders, key=lambda given: (given.order.case.int, given.position))
+        lines = [list(line) for _, line in groupby(by_case, key=lambda given: given.order.case)]
         await asyncio.gather(*map(work_off, lines))
 
-    async def _ordered(self, order: QueueNotice, key: str, *, position: int = 0) -> None:
+    async def _ordered(self, given: _Given) -> None:
         """Give one order; one that is refused is parked and shown, and the others go on."""
-        call = Call(caller=CALLER, source=SOURCE, idempotency_key=f"{PROCESS}:{key}")
+        call = Call(
+            caller=CALLER,
+            source=SOURCE,
+            idempotency_key=f"{PROCESS}:{given.key}",
+            correlation=given.correlation,
+        )
         try:
-            await self._dispatcher.execute(order, call)
+            await self._dispatcher.execute(given.order, call)
         except (ConcurrentChangeError, StillRunningError):
             raise  # tried again, with everything after it
         except IdempotencyKeyReusedError:
             pass  # an earlier release gave it, with other words
         except DomainError as refusal:
-            await self._park(position, order.case, _RECEIVED, type(refusal).__name__)
+            topic, error = Notice.Queued.TOPIC, type(refusal).__name__
+            await self._park(given.position, given.order.case, topic, error)
 
     async def _sending(self, entry: _Found) -> tuple[LiteralString, list[Any]]:
         """Return the statement that puts a notice among those on their way."""

@@ -645,7 +645,8 @@ def fold(*versions: int) -> PastRows:
         Complaint.Registered,
     )
     rows = PastRows(Moment("occurred_at", BEGIN), None)  # type: ignore[arg-type]
-    _fold([entry(n, happened[n - 1]) for n in versions], (StepsProjection(),), rows)
+    entries = [entry(n, happened[n - 1]) for n in versions]
+    _fold(entries, (StepsProjection(),), rows, missing=versions[-1] != len(versions))
     return rows
 
 
@@ -685,4 +686,4 @@ def test_where_nothing_is_missing_a_failure_is_a_fault() -> None:
     rows = PastRows(Moment("position", 2), None)  # type: ignore[arg-type]
 
     with pytest.raises(TypeError):
-        _fold(entries, (StepsProjection(),), rows)
+        _fold(entries, (StepsProjection(),), rows, missing=False)

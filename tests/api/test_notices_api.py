@@ -1,17 +1,25 @@
 """Notices in the API and on the command line, with the real notifier at work."""
 
 import asyncio
+import json
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
+import typer
+from psycopg.conninfo import conninfo_to_dict
+from typer.testing import CliRunner
 
 from api.bootstrap import open_dispatcher
+from api.cli.notices import notices
 from api.projecting import sending_notices, ways_out
 from api.settings import Settings, SettingsError
 from application.dispatch import Call
@@ -170,6 +178,38 @@ def test_both_sentences_are_in_the_history(api: Any) -> None:
         "Notice to the customer handed over, but never confirmed",
         "客户通知已交出但未收到确认",
     ) in rows
+
+
+def test_the_command_line_counts_and_lists(
+    api: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubted(api)
+    with psycopg.connect(api.database.conninfo) as connection:
+        connection.execute(
+            "INSERT INTO process.notices (id, case_id, position, channel, next_attempt_at)"
+            " VALUES (%s, %s, 1, 'email', now())",
+            [CASE, CASE],
+        )
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "master.key").write_text(b64encode(bytes(range(32))).decode())
+    place = conninfo_to_dict(api.database.conninfo)
+    names = {name: place[name] for name in ("host", "port", "user")}
+    url = f"postgresql:///{place['dbname']}?{urlencode(names)}"
+    monkeypatch.setenv("REDRESS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("REDRESS_DATABASE_URL", url)
+    app = typer.Typer()
+    app.command()(notices)
+
+    told = CliRunner().invoke(app, ["--json"])
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert found["states"] == {"in_doubt": 1}
+    assert [(n["id"], n["attempts"], n["sending"]) for n in found["waiting"]] == [
+        (str(CASE), 0, False)
+    ]
+    shown = CliRunner().invoke(app, []).stdout
+    assert "in_doubt   1" in shown
+    assert f"{CASE}  email  failed 0  next 20" in shown
 
 
 # Settings

@@ -1,15 +1,17 @@
-"""Ratings under what they are grouped by: facts before and after them, in any order of arrival."""
+"""Ratings under what they are grouped by, in any order of arrival, and counted in any window."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, Self
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import alembic.command
 import psycopg
 import pytest
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 
 from api.bootstrap import as_role
 from api.database import Database
@@ -29,7 +31,9 @@ from domain.shipment import Shipment, ShipmentFacts
 from migrations.upgrade import upgrade
 from projections import PROJECTIONS
 from projections.engine import Projector, use_live_tables
+from projections.paging import Condition
 from projections.rebuild import rebuild
+from projections.satisfaction import Grouping, count_scores
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 RATINGS = PROJECTIONS["ratings"]
@@ -62,11 +66,13 @@ class Log:
     def __exit__(self, *_: object) -> None:
         self.connection.close()
 
-    def write(self, stream: UUID, event: type[DomainEvent], **fields: Any) -> None:
+    def write(
+        self, stream: UUID, event: type[DomainEvent], at: datetime | None = None, **fields: Any
+    ) -> None:
         self._position += 1
         version = self._versions[stream] = self._versions.get(stream, 0) + 1
         meta = Metadata(
-            occurred_at=BEGAN + timedelta(minutes=self._position),
+            occurred_at=at or BEGAN + timedelta(minutes=self._position),
             actor=PersonId("agent-1"),
             role=Role.FRONT_DESK,
             correlation=uuid4(),
@@ -91,9 +97,9 @@ class Log:
         facts = ShipmentFacts(region=region, outlet=outlet)
         self.write(stream, Shipment.FactsRecorded, facts=facts)
 
-    def rate(self, stream: UUID, score: int) -> None:
+    def rate(self, stream: UUID, score: int, at: datetime | None = None) -> None:
         reference = f"r{self._position}"
-        self.write(stream, Shipment.DeliveryRated, reference=reference, score=Score(score))
+        self.write(stream, Shipment.DeliveryRated, at, reference=reference, score=Score(score))
 
     def complaint(self, category: Category) -> UUID:
         stream, customer = uuid4(), uuid4()
@@ -247,6 +253,59 @@ def test_a_handling_without_a_department_has_none(log: Log) -> None:
     log.write(complaint, Complaint.HandlingRated, score=Score(4))
 
     assert log.grouped() == [(complaint, 4, "north", "n1", None, "enquiry")]
+
+
+# Counting
+
+
+@pytest.mark.parametrize(
+    "zone", ["Asia/Shanghai", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Kiritimati", "UTC"]
+)
+def test_each_window_and_each_month_counts_what_lies_in_it(
+    database: str, master: MasterKey, zone: str
+) -> None:
+    seed = random.SystemRandom().randrange(1_000_000)
+    print(f"seed {seed}")
+    dice, local = random.Random(seed), ZoneInfo(zone)
+    starts = [
+        datetime(2017 + m // 12, m % 12 + 1, 1, tzinfo=tz)
+        for m in range(6, 18)
+        for tz in (UTC, local)
+    ]
+    shifts = [timedelta(0), timedelta(microseconds=-1), timedelta(hours=5), timedelta(days=15)]
+
+    def instant() -> datetime:
+        return (dice.choice(starts) + dice.choice(shifts)).astimezone(UTC)
+
+    ratings: list[tuple[datetime, str, int]] = []
+    with Log(database, master, 40) as log:
+        shipments = {region: log.shipment() for region in ("east", "west")}
+        for region, stream in shipments.items():
+            log.facts(stream, region, None)
+        for _ in range(150):
+            ratings.append((instant(), dice.choice(["east", "west"]), dice.randint(1, 5)))
+            at, region, score = ratings[-1]
+            log.rate(shipments[region], score, at)
+        log.project()
+
+    async def check() -> None:
+        reader = as_role(database, "redress_reader")
+        async with await AsyncConnection.connect(reader, autocommit=True) as connection:
+            for _ in range(60):
+                since, until = sorted([instant(), instant()])
+                given = [(">=", since)] * dice.randint(0, 1) + [("<", until)] * dice.randint(0, 1)
+                window = [Condition("rated_at", operator, at) for operator, at in given]
+                expected: dict[Grouping, Any] = {g: {} for g in (Grouping.REGION, Grouping.MONTH)}
+                for at, region, score in ratings:
+                    if all(at >= end if op == ">=" else at < end for op, end in given):
+                        month = at.astimezone(local).strftime("%Y-%m")
+                        for grouping, key in zip(expected, (region, month), strict=True):
+                            expected[grouping].setdefault(key, [0] * 5)[score - 1] += 1
+                for grouping, counted in expected.items():
+                    found = await count_scores(connection, grouping, window, local)
+                    assert found == counted, (grouping, given)
+
+    asyncio.run(check())
 
 
 # The migration

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from typing import Any, LiteralString
+from typing import Any, LiteralString, get_args, get_type_hints
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -12,22 +13,35 @@ from psycopg import Connection, sql
 from api.bootstrap import as_role, open_dispatcher
 from api.database import Database
 from api.projecting import feed
-from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_endings import CloseComplaint, DisputeAnswer, RateHandling
+from application.complaint_notes import AddEvidence, GiveFeedback
 from application.complaint_work import (
+    AgreeResolution,
     AnswerComplaint,
     AssignComplaint,
+    CarryOutRemedy,
     DeclineComplaint,
+    FollowUpComplaint,
+    ProposeResolution,
+    RecordInvestigation,
     RegisterComplaint,
+    RejectResolution,
+    ResumeComplaint,
+    StartInvestigation,
+    WaitForCustomer,
 )
 from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.dispatch import Call, Command
 from application.eventstore.subject_keys import MasterKey, Unsealing
 from application.permissions import Caller
 from application.shipments import RateDelivery, RecordDelivery, RecordShipment
+from application.staff import JoinStaff
+from domain.aggregate import DomainEvent
 from domain.categories import Category
-from domain.complaint_words import Channel
+from domain.complaint_words import Channel, EvidenceKind, FollowUpOutcome, Measure, RuleSource
 from domain.errors import DomainError
 from domain.identifiers import Waybill
+from domain.personal import PersonalText
 from domain.rating import Score
 from domain.roles import PersonId, Role
 from domain.shipment import ShipmentFacts
@@ -38,7 +52,11 @@ from projections.tables import Table, column_type
 
 TABLES = [table for projection in PROJECTIONS.values() for table in projection.tables]
 MARKER = "王小明密语"
-AGENT = Call(caller=Caller("agent-1", PersonId("agent-1"), Role.FRONT_DESK))
+FRAGMENT = "明密"
+"""What of the marker is found also where only its words are kept, each two characters long."""
+AGENT = Caller("agent-1", PersonId("agent-1"), Role.FRONT_DESK)
+ACCOUNT_AGENT = Caller("agent-2", PersonId("agent-2"), Role.ACCOUNT_AGENT)
+ADMINISTRATOR = Caller("root", PersonId("root"), Role.ADMINISTRATOR)
 WAYBILL = Waybill("SF1234567890")
 RECEIVE = ReceiveComplaint(
     received=ReceivedComplaint(
@@ -73,6 +91,10 @@ ORDER BY schemaname, indexname
 _TABLES: LiteralString = """
 SELECT table_schema, table_name FROM information_schema.tables
 WHERE table_schema IN ('read', 'read_personal') ORDER BY 1, 2
+"""
+_STORED_FIELDS: LiteralString = """
+SELECT DISTINCT topic, jsonb_object_keys(convert_from(state, 'UTF8')::jsonb -> 'data')
+FROM log.stored_events
 """
 _STORED_TEXTS: LiteralString = """
 SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
@@ -192,23 +214,67 @@ def test_a_rebuild_keeps_indexes_and_their_names(
 # Personal data
 
 
+def life_of(case: UUID) -> list[Command[UUID]]:
+    """Return orders to one complaint, in each of which everything personal is the marker."""
+    one: dict[str, Any] = {"complaint": case}
+    propose = ProposeResolution(
+        **one,
+        rule_source=RuleSource.LAW,
+        rule="art. 27",
+        measures=(Measure.APOLOGY,),
+        proposal=MARKER,
+        feasibility="easy",
+    )
+    return [
+        AddEvidence(
+            **one,
+            kind=EvidenceKind.STATEMENT,
+            media_type="text/plain",
+            size=5,
+            sha256="0" * 64,
+            reference=MARKER,
+            note=MARKER,
+        ),
+        RegisterComplaint(**one),
+        AssignComplaint(**one, department="north"),
+        StartInvestigation(**one),
+        RecordInvestigation(**one, finding=MARKER),
+        GiveFeedback(**one, feedback=MARKER),
+        propose,
+        RejectResolution(**one, objection=MARKER),
+        propose,
+        WaitForCustomer(**one, asked=MARKER),
+        ResumeComplaint(**one),
+        AgreeResolution(**one),
+        AnswerComplaint(**one, answer=MARKER),
+        CarryOutRemedy(**one, note=MARKER),
+        FollowUpComplaint(**one, outcome=FollowUpOutcome.DISSATISFIED, note=MARKER),
+        DisputeAnswer(**one, objection=MARKER),
+        propose,
+        AnswerComplaint(**one, answer=MARKER),
+        CloseComplaint(**one),
+    ]
+
+
 def everything_personal(database: str, master: MasterKey) -> None:
     """Let every command that takes a personal text take the marker; some are refused."""
 
     async def work() -> None:
         async with open_dispatcher(database, master, zone=ZoneInfo("Asia/Shanghai")) as door:
 
-            async def do(command: Command[Any], key: str | None = None) -> Any:
-                call = Call(caller=AGENT.caller, idempotency_key=key)
+            async def do(
+                command: Command[Any], key: str | None = None, caller: Caller = AGENT
+            ) -> Any:
+                call = Call(caller=caller, idempotency_key=key)
                 return (await door.execute(command, call)).result
 
             one, two = await do(RECEIVE, "key-1"), await do(RECEIVE)
             await do(DeclineComplaint(complaint=two, explanation=MARKER), "key-2")
-            await do(RegisterComplaint(complaint=one))
-            await do(AssignComplaint(complaint=one, department="north"))
-            await do(AnswerComplaint(complaint=one, answer=MARKER), "key-3")
-            await do(CloseComplaint(complaint=one))
-            await do(RateHandling(complaint=one, score=Score(1), comment=MARKER))
+            for number, command in enumerate(life_of(one)):
+                await do(command, f"life-{number}")
+            rate = RateHandling(complaint=one, score=Score(1), comment=MARKER)
+            await do(rate, "key-3", ACCOUNT_AGENT)
+            await do(JoinStaff(person=PersonId("agent-1"), name=MARKER), "staff", ADMINISTRATOR)
             facts = ShipmentFacts(region="east")
             await do(RecordShipment(waybill=WAYBILL, facts=facts, customer_reference=MARKER))
             await do(RecordDelivery(waybill=WAYBILL, signed_by=MARKER), "key-4")
@@ -228,17 +294,32 @@ def everything_personal(database: str, master: MasterKey) -> None:
     asyncio.run(run)
 
 
+def test_every_personal_field_of_every_event_is_judged_here(
+    connection: Connection[Any], database: str, master: MasterKey
+) -> None:
+    everything_personal(database, master)
+
+    stored = set(connection.execute(_STORED_FIELDS).fetchall())
+    assert {
+        (event.TOPIC, name)
+        for event in DomainEvent.__subclasses__()
+        if event.__module__.startswith("domain.")
+        for name, hint in get_type_hints(event).items()
+        if PersonalText in get_args(hint)
+    } <= stored
+
+
 def places_of(connection: Connection[Any], *schemas: str) -> set[str]:
-    """Return the columns of these schemas that hold the marker, in plain or as bytes."""
+    """Return the columns of these schemas that hold of the marker, in plain or as bytes."""
     found = set()
     texts = connection.execute(_STORED_TEXTS, [list(schemas)]).fetchall()
     assert texts
     for schema, table, column, kind in texts:
         name = sql.Identifier(column)
         if kind == "bytea":
-            holds = sql.SQL("position({} IN {}) > 0").format(sql.Literal(MARKER.encode()), name)
+            holds = sql.SQL("position({} IN {}) > 0").format(sql.Literal(FRAGMENT.encode()), name)
         else:
-            holds = sql.SQL("position({} IN {}::text) > 0").format(sql.Literal(MARKER), name)
+            holds = sql.SQL("position({} IN {}::text) > 0").format(sql.Literal(FRAGMENT), name)
         statement = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(
             sql.Identifier(schema, table), holds
         )
@@ -258,10 +339,14 @@ def test_personal_texts_stand_in_read_personal_and_nowhere_else(
 
     assert connection.execute("SELECT * FROM ops.parked_events").fetchall() == []
     assert places_of(connection, "read", "ops", "process", "log", "keys", "public") == set()
-    texts = ("complainant", "contact", "subject", "facts", "request", "explanation", "answer")
+    texts = ("complainant", "contact", "subject", "facts", "request", "explanation", "proposal")
     assert places_of(connection, "read_personal") == {
-        *(f"read_personal.complaint_texts.{name}" for name in (*texts, "rating_comment")),
+        *(f"read_personal.complaint_texts.{name}" for name in (*texts, "answer", "rating_comment")),
         *(f"read_personal.rating_texts.{name}" for name in ("title", "comment")),
+        *(f"read_personal.evidence_texts.{name}" for name in ("reference", "note")),
+        "read_personal.remarks.remark",
+        "read_personal.complaint_words.words",
+        "read_personal.people_names.name",
     }
 
 

@@ -224,14 +224,18 @@ def test_who_dies_after_the_record_does_not_repeat_it(post_over: Any, courier: A
     assert post.waiting() == []
 
 
-def test_whose_claim_was_taken_hands_nothing_over(post_over: Any, courier: Any) -> None:
+@pytest.mark.parametrize("sent_already", [True, False])
+def test_whose_claim_was_taken_hands_nothing_over(
+    post_over: Any, courier: Any, *, sent_already: bool
+) -> None:
     """A process that only seemed dead wakes up before its mark."""
     post = post_over(courier)
     lost = []
 
     async def taken_away(_letter: Any) -> None:
         courier.before = works
-        await post.another().settle()
+        other = post.another()
+        await (other.settle() if sent_already else other.delivery.recover())
 
     async def send(letter: Any, handing_over: Any) -> None:
         try:
@@ -247,6 +251,7 @@ def test_whose_claim_was_taken_hands_nothing_over(post_over: Any, courier: Any) 
     assert len(courier.sent) == 1
     assert len(lost) == 1
     assert post.notices() == [("received", "sent")]
+    assert post.waiting() == []
 
 
 def test_whose_letter_was_doubted_may_still_confirm_it(post_over: Any, courier: Any) -> None:

@@ -405,3 +405,49 @@ def test_an_event_that_cannot_be_read_is_parked_and_the_others_go_on(post: Any) 
     assert post.office.rows("SELECT projection, topic FROM ops.parked_events") == [
         ("process:notices", "complaint.received")
     ]
+
+
+def test_an_order_that_another_release_gave_with_other_words_is_not_given_again(
+    post: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from application.notifying import queueing  # noqa: PLC0415
+
+    post.receive()
+    post.settle()
+    with psycopg.connect(post.office._database) as connection:
+        connection.execute("UPDATE process.positions SET position = 0")
+    other = queueing._Telling(NoticeTemplate.FEEDBACK)
+    monkeypatch.setattr(queueing, "VISIBLE", {"complaint.received": other})
+    post.settle()
+
+    assert told(post) == ["received"]
+    assert post.office.rows("SELECT FROM ops.parked_events") == []
+
+
+def test_an_order_that_is_refused_is_parked_and_the_others_go_on(
+    post: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from application.notifying import queueing  # noqa: PLC0415
+
+    post.receive()
+    powerless = Caller("notices", PersonId("notices"), Role.AUDITOR)
+    with monkeypatch.context() as patched:
+        patched.setattr(queueing, "CALLER", powerless)
+        post.run(post.notifier.queueing.advance())
+    post.receive()
+    post.settle()
+
+    assert told(post) == ["received"]
+    assert post.office.rows("SELECT position, topic, error FROM ops.parked_events") == [
+        (1, "notice.queued", "NotPermittedError")
+    ]
+
+
+def test_a_notice_belongs_to_what_caused_it(post: Any) -> None:
+    post.receive()
+    post.settle()
+    cause, notice, *_ = (state["meta"] for state in post.office.states())
+
+    assert notice["correlation"] == cause["correlation"]
+    assert (notice["actor"], notice["role"]) == ("notices", "system")
+    assert notice["source"] == {"kind": "system", "name": "notices"}
