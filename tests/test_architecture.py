@@ -40,6 +40,8 @@ READS = {
     *("complaintPolicies", "notices", "units", "staff"),
     *("caseHistory", "caseState", "personalData", "systemState"),
 }
+NO_PARTS_OF_A_CASE = {"customer", "parent", "unit"}
+"""Ids in events that lead to people and to the organisation."""
 LINES = 500
 LINES_OF_TESTS = 800
 LONGER = {"api/embedded_postgres.py"}
@@ -154,6 +156,14 @@ def test_an_event_is_evolved_and_upcast_step_by_step(event: type[DomainEvent]) -
     assert "_evolve" in vars(event)
     for step in range(1, event.class_version):
         assert callable(getattr(event, f"upcast_v{step}_v{step + 1}", None))
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.__qualname__)
+def test_every_id_in_an_event_links_two_parts_of_a_case(event: type[DomainEvent]) -> None:
+    hints = get_type_hints(event)
+    ids = {name for name in event._field_names if hints[name] in {UUID, UUID | None}}
+
+    assert set(event.LINKS) == ids - NO_PARTS_OF_A_CASE
 
 
 def mentions_a_person(hint: Any) -> bool:

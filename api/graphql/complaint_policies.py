@@ -60,7 +60,7 @@ class ComplaintPolicy:
 
 
 def _policy(row: ComplaintPolicyRow) -> ComplaintPolicy:
-    return copied(ComplaintPolicy, row, row=row, id=global_id("ComplaintPolicy", row.policy))
+    return copied(ComplaintPolicy, row, row=row, id=global_id("ComplaintPolicy", row.version))
 
 
 @strawberry.type

@@ -30,7 +30,12 @@ from application.improvements import (
     RaiseImprovement,
     RescheduleImprovement,
 )
-from domain.errors import MergedCaseError, NoRoleAtThatTimeError, UnitNotOpenError
+from domain.errors import (
+    ConflictOfInterestError,
+    MergedCaseError,
+    NoRoleAtThatTimeError,
+    UnitNotOpenError,
+)
 from domain.improvement import ImprovementState
 from domain.roles import person_id
 from domain.text import code
@@ -231,7 +236,7 @@ def _command(
         )
 
     resolve.__annotations__["input"] = given
-    refusals = (UnitNotOpenError, NoRoleAtThatTimeError, MergedCaseError)
+    refusals = (UnitNotOpenError, NoRoleAtThatTimeError, MergedCaseError, ConflictOfInterestError)
     return strawberry.mutation(
         resolver=resolve,
         description=description,

@@ -8,7 +8,6 @@ from application.demonstration.course import Course, Step
 from application.demonstration.people import Roster
 from application.demonstration.stories import Stories, Story
 from application.demonstration.team import team_for
-from domain.complaint_life import ComplaintState
 
 _DUPLICATE = "duplicate"
 
@@ -28,9 +27,7 @@ def steps_of(
     if complained_again is None and _ends_early(course):
         return course.cut()
     course.register()
-    if story.ends_in is ComplaintState.WITHDRAWN or (
-        complained_again is None and course.happens("withdrawn")
-    ):
+    if complained_again is None and course.happens("withdrawn"):
         course.withdraw()
         return course.cut()
     course.assign()
@@ -44,7 +41,7 @@ def steps_of(
 def _ends_early(course: Course) -> bool:
     """Decline it, or resolve it at first contact: most enquiries end like that."""
     kind = "" if course.story.is_complaint else "_though_no_complaint"
-    if course.story.ends_in is ComplaintState.DECLINED or course.happens(f"declined{kind}"):
+    if course.happens(f"declined{kind}"):
         course.decline()
     elif course.happens(f"first_contact{kind}"):
         course.answer_at_once()

@@ -143,12 +143,13 @@ class Course:
         self.words = story.words
         self.trouble = False
         self._clock = clock
-        # What is to show a state has to get there in time.
-        self._pace = 1.0 if story.ends_in is None else 0.3
+        # What is to show something has to get there in time.
+        self._pace = 1.0 if story.turns is None else 0.3
 
     def happens(self, what: str) -> bool:
-        """Throw the dice for a turn of events; what is to show a state goes straight there."""
-        return self.chance.random() < _LIKELY[what] and self.story.ends_in is None
+        """Throw the dice for a turn of events, unless the story knows its turns."""
+        turns = self.story.turns
+        return self.chance.random() < _LIKELY[what] if turns is None else what in turns
 
     def do(
         self,
@@ -259,16 +260,14 @@ class Course:
     def find(self) -> None:
         """Note what was found out, perhaps once the customer has helped."""
         team = self.team
-        waits = self.story.ends_in is ComplaintState.WAITING or self.happens("waiting")
-        if waits:
+        if self.happens("waiting"):
+            answered = self.chance.random() < 0.85  # noqa: PLR2004
             self.do(team.investigator, WaitForCustomer, 8, asked=self.some("asked"))
-            if self.story.ends_in is None:
-                answered = self.chance.random() < 0.85  # noqa: PLR2004
-                self.do(team.investigator, ResumeComplaint, 90 if answered else 200,
-                        customer_answered=answered)  # fmt: skip
-                if answered:
-                    self.do(team.investigator, RecordInvestigation, 4,
-                            finding=self.some("answered_later"))  # fmt: skip
+            self.do(team.investigator, ResumeComplaint, 90 if answered else 200,
+                    customer_answered=answered)  # fmt: skip
+            if answered:
+                self.do(team.investigator, RecordInvestigation, 4,
+                        finding=self.some("answered_later"))  # fmt: skip
         self.do(team.investigator, RecordInvestigation, 30, finding=self.story.finding)
 
     def propose(self) -> None:
@@ -303,7 +302,7 @@ class Course:
         measures: tuple[Measure, ...] = self.story.resolution.measures
         if len(measures) > 1 and self.happens("in_parts"):
             self.do(team.handler, CarryOutRemedy, 20, measures=measures[:1])
-        note = self.some("remedies") if self.chance.random() < _LIKELY["remarked"] else None
+        note = self.some("remedies") if self.happens("remarked") else None
         self.do(team.handler, CarryOutRemedy, 48, note=note)
 
     def follow_up(self) -> None:

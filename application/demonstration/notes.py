@@ -137,13 +137,9 @@ def improve(course: Course) -> None:
         return
     course.wait(60)
     due = course.now + chance.randint(14, 60) * DAY
-    fields = {
-        "department": team.department,
-        "owner": team.handler.id,
-        "due_at": course.instant(due),
-        "task": course.some("tasks").format(outlet=course.story.outlet),
-    }
-    course.do(team.manager, RaiseImprovement, 1, keeps="improvement", **fields)
+    course.do(team.manager, RaiseImprovement, 1, keeps="improvement", department=team.department,
+              owner=team.handler.id, due_at=course.instant(due),
+              task=course.some("tasks").format(outlet=course.story.outlet))  # fmt: skip
 
     def later(command: type[ImprovementCommand], within: float, who: str, **given: object) -> None:
         course.wait(within)

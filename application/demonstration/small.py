@@ -1,60 +1,39 @@
-"""A small demonstration company, worked by distinct people through the real commands.
+"""The small company of ``make run``: few people, twenty shipments, a complaint in every state.
 
-Deterministic for a given day, and safe to repeat: every command carries an idempotency key.
+Safe to repeat for the same day: every command carries an idempotency key.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
-from uuid import UUID
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
+from typing import Final
 
-from application.complaint_endings import CloseComplaint, RateHandling
-from application.complaint_work import (
-    AnswerComplaint,
-    AssignComplaint,
-    DeclineComplaint,
-    RegisterComplaint,
-)
-from application.complaints import ReceiveComplaint, ReceivedComplaint
-from application.dispatch import Call, Command, Dispatcher
-from application.permissions import Caller
-from application.shipments import RateDelivery, RecordDelivery, RecordMilestone, RecordShipment
+from application.demonstration.cases import steps_of
+from application.demonstration.clock import CHINA, DAY, Clock
+from application.demonstration.company import FEW_PLACES
+from application.demonstration.parcels import parcel
+from application.demonstration.people import Roster, staff
+from application.demonstration.phrases import wording
+from application.demonstration.play import Stage
+from application.demonstration.stories import Stories, Story, digest
+from application.dispatch import Dispatcher
 from domain.categories import Category
+from domain.complaint_life import ComplaintState
 from domain.complaint_words import Channel, Severity
 from domain.identifiers import Waybill
-from domain.metadata import Source, SourceKind
-from domain.money import Money
-from domain.rating import Score
-from domain.roles import PersonId, Role
-from domain.shipment import Milestone, MilestoneKind, ServiceClass, ShipmentFacts
+from domain.notifying import Language, language_of
 
-_SOURCE: Final = Source(SourceKind.DEMO, "demonstration")
+_SHIPMENTS: Final = 20
+_SEED: Final = 0
+_C, _S = Category, ComplaintState
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
-    id: str
-    role: Role
+class _Told:
+    """A complaint so many days ago, in the customer's words, and what becomes of it."""
 
-
-_FRONT = (_Person("demo.front.1", Role.FRONT_DESK), _Person("demo.front.2", Role.FRONT_DESK))
-_BACK = (_Person("demo.back.1", Role.BACK_OFFICE), _Person("demo.back.2", Role.BACK_OFFICE))
-_HEAD = _Person("demo.head.1", Role.DEPARTMENT_HEAD)
-
-_PLACES: Final = (
-    ("上海", "杭州", ServiceClass.INTER_PROVINCE, "华东", "杭州西湖网点"),
-    ("广州", "深圳", ServiceClass.SAME_PROVINCE, "华南", "深圳南山网点"),
-    ("北京", "北京", ServiceClass.SAME_CITY, "华北", "北京朝阳网点"),
-    ("成都", "重庆", ServiceClass.INTER_PROVINCE, "西南", "重庆渝中网点"),
-    ("上海", "香港", ServiceClass.HK_MACAU_TAIWAN, "华东", "香港九龙网点"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Story:
-    """A complaint as it might have happened: how far it got, and what was said."""
-
+    days: float
     category: Category
     channel: Channel
     name: str
@@ -62,100 +41,129 @@ class _Story:
     subject: str
     facts: str
     request: str
-    outcome: str  # received, registered, declined, assigned, answered, closed, rated
-    answer: str = ""
-    score: int = 0
+    ends_in: ComplaintState | None = None
+    turns: tuple[str, ...] = ()
     severity: Severity = Severity.GENERAL
     urgent: bool = False
+    again: bool = False
 
 
-_STORIES: Final = (
-    _Story(
-        Category.DELAY, Channel.PHONE, "王小明", "13800000001",
-        "快件迟到三天", "承诺次日达，三天后才送到。", "退还运费", "rated",
-        "核实为干线拥堵，已致歉并改进线路安排。", 4,
+_RATED: Final = ("rated", "commented")
+_TOLD: Final = (
+    _Told(
+        24, _C.DELAY, Channel.PHONE, "王小明", "13800000001",
+        "快件迟到三天", "承诺次日达，三天后才送到。", "退还运费", turns=_RATED,
     ),
-    _Story(
-        Category.DAMAGE, Channel.MOBILE_APP, "李娟", "13800000002",
-        "包裹外箱破损", "收到时外箱破裂，杯子碎了两个。", "赔偿损失", "answered",
-        "已登记理赔，专员将在一个工作日内联系您。", severity=Severity.SERIOUS,
+    _Told(
+        9, _C.DAMAGE, Channel.MOBILE_APP, "李娟", "13800000002",
+        "包裹外箱破损", "收到时外箱破裂，杯子碎了两个。", "赔偿损失",
+        _S.ANSWERED, severity=Severity.SERIOUS,
     ),
-    _Story(
-        Category.COURIER_ATTITUDE, Channel.HOTLINE, "陈刚", "13800000003",
-        "快递员态度差", "电话中拒绝送货上门并挂断。", "道歉", "closed",
-        "已对当事人培训并致歉。",
+    _Told(
+        20, _C.COURIER_ATTITUDE, Channel.HOTLINE, "陈刚", "13800000003",
+        "快递员态度差", "电话中拒绝送货上门并挂断。", "道歉", _S.CLOSED,
     ),
-    _Story(
-        Category.LOSS, Channel.WEB_CHAT, "John Smith", "john@example.com",
+    _Told(
+        7, _C.LOSS, Channel.WEB_CHAT, "John Smith", "john@example.com",
         "Parcel never arrived", "Tracking stopped at the hub a week ago.", "Find it or refund",
-        "assigned", severity=Severity.MAJOR, urgent=True,
+        _S.PROPOSED, ("escalated", "feedback"), severity=Severity.MAJOR, urgent=True,
     ),
-    _Story(
-        Category.ADDRESS_ERROR, Channel.EMAIL, "Anna Müller", "anna@example.com",
+    _Told(
+        22, _C.ADDRESS_ERROR, Channel.EMAIL, "Anna Müller", "anna@example.com",
         "Wrong address on the label", "The house number was printed wrongly.", "Correct it",
-        "rated", "The address was corrected and the parcel delivered again.", 5,
+        turns=_RATED,
     ),
-    _Story(
-        Category.ENQUIRY, Channel.PHONE, "赵敏", "13800000006",
-        "咨询保价规则", "想了解贵重物品如何保价。", "说明规则", "answered",
-        "已说明保价费率和赔付规则。",
+    _Told(
+        2, _C.ENQUIRY, Channel.PHONE, "赵敏", "13800000006",
+        "咨询保价规则", "想了解贵重物品如何保价。", "说明规则",
+        _S.ANSWERED, ("first_contact_though_no_complaint",),
     ),
-    _Story(
-        Category.SUGGESTION, Channel.COUNTER, "孙强", "13800000007",
-        "建议延长营业时间", "希望网点周末营业到晚上八点。", "考虑建议", "declined",
-        "感谢建议，这不属于投诉，已转运营部门参考。",
+    _Told(
+        5, _C.SUGGESTION, Channel.COUNTER, "孙强", "13800000007",
+        "建议延长营业时间", "希望网点周末营业到晚上八点。", "考虑建议",
+        turns=("declined_though_no_complaint",),
     ),
-    _Story(
-        Category.DELAY, Channel.SOCIAL_MEDIA, "Maria Rossi", "maria@example.com",
+    _Told(
+        0.6, _C.DELAY, Channel.SOCIAL_MEDIA, "Maria Rossi", "maria@example.com",
         "Two days late", "Promised for Monday, it came on Wednesday.", "An explanation",
-        "registered",
+        _S.REGISTERED,
     ),
-    _Story(
-        Category.DELIVERY, Channel.SMS, "周涛", "13800000009",
-        "未经同意放驿站", "没有联系就放到驿站。", "送货上门", "received",
+    _Told(
+        0.3, _C.DELIVERY, Channel.SMS, "周涛", "13800000009",
+        "未经同意放驿站", "没有联系就放到驿站。", "送货上门", _S.RECEIVED,
     ),
-    _Story(
-        Category.SYSTEM_FAILURE, Channel.MOBILE_APP, "吴静", "13800000010",
-        "无法查询物流", "应用一直提示系统繁忙。", "恢复查询", "rated",
-        "系统已恢复，补发查询链接。", 2, urgent=True,
+    _Told(
+        26, _C.SYSTEM_FAILURE, Channel.MOBILE_APP, "吴静", "13800000010",
+        "无法查询物流", "应用一直提示系统繁忙。", "恢复查询",
+        turns=("disputed", *_RATED), urgent=True,
+    ),
+    _Told(
+        5, _C.DAMAGE, Channel.WEB_CHAT, "郑洁", "13800000011",
+        "花瓶开裂", "打开包装发现花瓶有裂纹，外箱完好。", "赔偿", _S.WAITING, ("waiting",),
+    ),
+    _Told(
+        6, _C.LOSS, Channel.HOTLINE, "Peter Novak", "peter@example.com",
+        "Signed for by somebody else", "Tracking says delivered, I have nothing.", "Find it",
+        turns=("withdrawn",),
+    ),
+    _Told(
+        8, _C.DELIVERY, Channel.PHONE, "何丽", "13800000013",
+        "没有送货上门", "选了送货上门，却让我自己去取。", "送货上门", _S.AGREED, ("rejected",),
+    ),
+    _Told(
+        6, _C.AFTER_SALE, Channel.EMAIL, "马超", "13800000014",
+        "理赔没有结果", "申请理赔十天，没有回音。", "给出结果", _S.INVESTIGATING, again=True,
+    ),
+    _Told(
+        3, _C.COMMUNICATION, Channel.MOBILE_APP, "冯雪", "13800000015",
+        "投诉后没有反馈", "上周反映的问题，至今没有人告诉我进展。", "告知进展", _S.ASSIGNED,
+    ),
+    _Told(
+        12, _C.AGENT_ATTITUDE, Channel.HOTLINE, "Clara Weller", "clara@example.com",
+        "Agent hung up", "I asked for a manager, and the agent hung up.", "An apology",
+        _S.REMEDIED,
+    ),
+    _Told(
+        16, _C.PRODUCT_QUALITY, Channel.COUNTER, "许立新", "13800000017",
+        "包装箱开裂", "在网点买的纸箱，装了书就开裂。", "更换", _S.FOLLOWED_UP,
     ),
 )  # fmt: skip
 
 
-class _Script:
-    """Gives each command its person, its time and its idempotency key."""
-
-    def __init__(self, dispatcher: Dispatcher, now: datetime) -> None:
-        self._dispatcher = dispatcher
-        self._count = 0
-        # The clock starts ten days ago, so that nothing of it lies in the future.
-        self._start = now.replace(hour=1, minute=0, second=0, microsecond=0) - timedelta(days=10)
-
-    def at(self, hours: float) -> datetime:
-        return self._start + timedelta(hours=hours)
-
-    async def __call__(self, person: _Person, command: Command[UUID]) -> UUID:
-        self._count += 1
-        call = Call(
-            caller=Caller(person.id, PersonId(person.id), person.role),
-            source=_SOURCE,
-            idempotency_key=f"demonstration-{self._start.date()}-{self._count}",
-        )
-        return (await self._dispatcher.execute(command, call)).result
-
-
 async def load(
-    dispatcher: Dispatcher,
-    now: datetime,
-    on_step: Callable[[], Awaitable[None] | None] = lambda: None,
+    dispatcher: Dispatcher, now: datetime, on_step: Callable[[], object] = lambda: None
 ) -> None:
-    """Play the company's last ten days: 20 shipments, 10 complaints in every state."""
-    script = _Script(dispatcher, now)
-    for number in range(20):
-        await _ship(script, number)
+    """Found the company and play its last weeks, up to the beginning of the day."""
+    clock = Clock(now.astimezone(CHINA).date())
+    stage = Stage(dispatcher, clock, "small")
+    members = staff(FEW_PLACES, many=False)
+    await stage.found(FEW_PLACES, members)
+    roster = Roster(members)
+    stories = Stories(_SEED, clock, roster)
+    number = 0
+    for told in _TOLD:
+        chance = Random(digest(_SEED, number))  # noqa: S311  the same every time
+        story = _story(told, number, stories, chance)
+        assert story.parcel is not None  # each of them has one
+        await stage.ship(story.parcel)
+        again = stories if told.again else None
+        await stage.go_through(
+            steps_of(story, chance, clock=clock, roster=roster, complained_again=again)
+        )
+        number += 2 if told.again else 1
         on_step()
-    for number, story in enumerate(_STORIES):
-        await _complain(script, number, story)
+    for other in range(number, _SHIPMENTS):
+        await stage.ship(
+            parcel(
+                Random(digest(_SEED, other)),  # noqa: S311  the same every time
+                _waybill(other),
+                -other * DAY,
+                None,
+                clock=clock,
+                words=wording(Language.ZH),
+                places=FEW_PLACES,
+            )
+        )
         on_step()
 
 
@@ -163,97 +171,31 @@ def _waybill(number: int) -> Waybill:
     return Waybill(f"RD{2026000000 + number * 37}")
 
 
-async def _ship(script: _Script, number: int) -> None:
-    origin, destination, service, region, outlet = _PLACES[number % len(_PLACES)]
-    waybill, begin = _waybill(number), number * 2.0
-    system = _Person("demo.transport", Role.SYSTEM)
-    facts = ShipmentFacts(
-        service_class=service,
-        origin=origin,
-        destination=destination,
-        region=region,
-        outlet=outlet,
-        accepted_at=script.at(begin + 3),
-        promised_by=script.at(begin + 51),
-        fee=Money(1200 + number * 100, "CNY"),
-        declared_value=Money(20000 + number * 5000, "CNY"),
-        insured=number % 3 == 0,
-    )
-    await script(system, RecordShipment(waybill=waybill, facts=facts, occurred_at=script.at(begin)))
-    for hours, kind in (
-        (begin, MilestoneKind.ORDERED),
-        (begin + 3, MilestoneKind.PICKED_UP),
-        (begin + 9, MilestoneKind.HUB_SCAN),
-        (begin + 12, MilestoneKind.LINE_HAUL),
-    ):
-        milestone = Milestone(kind, origin)
-        command = RecordMilestone(
-            waybill=waybill, milestone=milestone, occurred_at=script.at(hours)
-        )
-        await script(system, command)
-    late = number % 4 == 0
-    if number % 7 != 3:  # noqa: PLR2004  one in seven is still on its way
-        delivered = script.at(begin + (75 if late else 40))
-        await script(system, RecordDelivery(waybill=waybill, occurred_at=delivered))
-        await script(
-            system,
-            RateDelivery(
-                waybill=waybill,
-                reference="app",
-                score=Score(2 if late else 5 - number % 2),
-                occurred_at=delivered + timedelta(hours=2),
-            ),
-        )
-
-
-async def _complain(script: _Script, number: int, story: _Story) -> None:
-    front, back = _FRONT[number % 2], _BACK[number % 2]
-    begin = 100 + number * 6.0
-    _, _, _, region, outlet = _PLACES[number % len(_PLACES)]
-    received = ReceivedComplaint(
-        channel=story.channel,
-        category=story.category,
-        severity=story.severity,
-        urgent=story.urgent,
-        complainant=story.name,
-        contact=story.contact,
-        subject=story.subject,
-        facts=story.facts,
-        request=story.request,
+def _story(told: _Told, number: int, stories: Stories, chance: Random) -> Story:
+    story = stories.told(
+        number,
+        chance,
+        at=int(-told.days * DAY),
+        language=language_of(told.facts),
+        category=told.category,
+        turns=frozenset(told.turns),
+        ends_in=told.ends_in,
         waybill=_waybill(number),
-        region=region,
-        outlet=outlet,
+        places=FEW_PLACES,
     )
-    complaint = await script(
-        front, ReceiveComplaint(received=received, occurred_at=script.at(begin))
+    taken_down = replace(
+        story.taken_down,
+        channel=told.channel,
+        category=told.category,
+        severity=told.severity,
+        urgent=told.urgent,
+        complainant=told.name,
+        contact=told.contact,
+        customer_reference=None,
+        subject=told.subject,
+        facts=told.facts,
+        request=told.request,
+        waybill=_waybill(number),
+        partner_reference=None,
     )
-    common: dict[str, Any] = {"complaint": complaint}
-    if story.outcome == "declined":
-        command = DeclineComplaint(
-            **common, explanation=story.answer, occurred_at=script.at(begin + 1)
-        )
-        await script(front, command)
-        return
-    if story.outcome == "received":
-        return
-    await script(front, RegisterComplaint(**common, occurred_at=script.at(begin + 1)))
-    if story.outcome == "registered":
-        return
-    assign = AssignComplaint(
-        **common,
-        department="运营部" if number % 2 else "客服部",
-        handler=PersonId(back.id),
-        occurred_at=script.at(begin + 2),
-        reason="responsible department",
-    )
-    await script(_HEAD, assign)
-    if story.outcome == "assigned":
-        return
-    answer = AnswerComplaint(**common, answer=story.answer, occurred_at=script.at(begin + 24))
-    await script(back, answer)
-    if story.outcome == "answered":
-        return
-    await script(back, CloseComplaint(**common, occurred_at=script.at(begin + 30)))
-    if story.outcome == "rated":
-        rate = RateHandling(**common, score=Score(story.score), occurred_at=script.at(begin + 40))
-        await script(front, rate)
+    return replace(story, taken_down=taken_down)

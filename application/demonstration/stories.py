@@ -3,6 +3,7 @@
 A story follows from the seed and its number alone, so that it is the same in a company of any size.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from random import Random
@@ -67,8 +68,10 @@ _MISTAKEN: Final = 0.05
 _URGENT: Final = 0.06
 _REGULAR: Final = 0.08
 _REGULARS: Final = 2000
-_WITH_WAYBILL: Final = 0.52
+_WITH_WAYBILL: Final = 0.6
 """Of the categories that can do without; together with the others some 75 %."""
+_NOT_AT_HAND: Final = 0.05
+"""Some have a shipment, but not its number; the staff find it."""
 
 SHOWN: Final[dict[ComplaintState, float]] = {
     ComplaintState.RECEIVED: 0.3,
@@ -87,12 +90,21 @@ SHOWN: Final[dict[ComplaintState, float]] = {
 }
 """The first stories show every state, from so many days before the end: no company is too small."""
 _SHOWN: Final = tuple(SHOWN.items())
+_SHOWING: Final = {
+    ComplaintState.WAITING: frozenset({"waiting"}),
+    ComplaintState.DECLINED: frozenset({"declined"}),
+    ComplaintState.WITHDRAWN: frozenset({"withdrawn"}),
+}
 _DUPLICATES_EVERY: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A complaint as it happened; ``ends_in`` is the state that it is to show, if it shows one."""
+    """A complaint as it happened.
+
+    With ``turns`` it takes just these and goes fast, else whichever chance brings; ``ends_in`` is
+    the state in which it is left, else it goes on to the demonstration's end.
+    """
 
     number: int
     at: int
@@ -103,6 +115,7 @@ class Story:
     finding: str
     resolution: Resolution
     outlet: str
+    turns: frozenset[str] | None = None
     ends_in: ComplaintState | None = None
 
     @property
@@ -119,7 +132,8 @@ class Story:
         """Begin with the standard text, as the staff do."""
         standard = STANDARD_TEXTS[self.category][Purpose.ANSWER]
         text = standard.zh if self.language is Language.ZH else standard.en
-        return text.format(outcome=self.resolution.plan, waybill=self.taken_down.waybill)
+        waybill = "" if self.parcel is None else self.parcel.waybill
+        return text.format(outcome=self.resolution.plan, waybill=waybill)
 
 
 def is_duplicate(number: int) -> bool:
@@ -182,8 +196,15 @@ class Stories:
         language = Language.ZH if chance.random() < _CHINESE else Language.EN
         category = _category(chance, ends_in)
         at = self.received(number)
+        turns = None if ends_in is None else _SHOWING.get(ends_in, frozenset())
         return self.told(
-            number, chance, at=at, language=language, category=category, ends_in=ends_in
+            number,
+            chance,
+            at=at,
+            language=language,
+            category=category,
+            turns=turns,
+            ends_in=ends_in,
         )
 
     def told(
@@ -194,9 +215,10 @@ class Stories:
         at: int,
         language: Language,
         category: Category,
+        turns: frozenset[str] | None = None,
         ends_in: ComplaintState | None = None,
         waybill: Waybill | None = None,
-        places: tuple[Place, ...] = PLACES,
+        places: Sequence[Place] = PLACES,
     ) -> Story:
         """Tell a story about a category in a language; with a waybill if one is given."""
         words = wording(language)
@@ -226,6 +248,7 @@ class Stories:
             finding=pick(chance, about.findings).format_map(slots),
             resolution=resolution,
             outlet=slots["outlet"],
+            turns=turns,
             ends_in=ends_in,
         )
 
@@ -240,7 +263,7 @@ class Stories:
             partner_reference=None,
         )
         return replace(
-            story, number=story.number + 1, at=at, taken_down=again, ends_in=ComplaintState.MERGED
+            story, number=story.number + 1, at=at, taken_down=again, turns=frozenset(), ends_in=None
         )
 
     def _taken_down(
@@ -275,7 +298,7 @@ class Stories:
             subject=pick(chance, about.subjects).format_map(slots),
             facts=_facts(chance, language, words, category, slots),
             request=pick(chance, about.wishes),
-            waybill=None if sent is None else sent.waybill,
+            waybill=None if sent is None or chance.random() < _NOT_AT_HAND else sent.waybill,
             region=place.region,
             outlet=place.outlet,
             accused=self._accused(chance, category, at),

@@ -117,6 +117,7 @@ def test_the_interval_is_that_of_the_statistics_library() -> None:
         assert one.csat == k / n
         assert one.csat_low == pytest.approx(expected.low, abs=1e-14)
         assert one.csat_high == pytest.approx(expected.high, abs=1e-14)
+        assert (one.csat_low == 0.0, one.csat_high == 1.0) == (k == 0, k == n)
     assert figures([]) == []
 
 

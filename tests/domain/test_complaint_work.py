@@ -414,7 +414,7 @@ def test_a_case_that_waits_moves_on_only_when_it_is_resumed(scenario: Any) -> No
     )
 
 
-def test_disputes_and_escalations_need_no_department(scenario: Any) -> None:
+def test_a_disputed_case_that_no_department_had_is_assigned_first(scenario: Any) -> None:
     complaint = after(scenario, receive, because(escalates("manager-1")), answer, dispute)
 
     assert complaint.state is S.REGISTERED

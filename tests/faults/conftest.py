@@ -29,14 +29,20 @@ from api.database import Database
 from api.embedded_postgres import EmbeddedPostgres
 from api.projecting import feed, keep_read_models
 from application.complaint_endings import CloseComplaint, RateHandling
-from application.complaint_work import AnswerComplaint, AssignComplaint, RegisterComplaint
+from application.complaint_work import (
+    AnswerComplaint,
+    AssignComplaint,
+    ProposeResolution,
+    RegisterComplaint,
+    StartInvestigation,
+)
 from application.complaints import ReceiveComplaint, ReceivedComplaint
 from application.dispatch import Call, Dispatcher
 from application.eventstore.subject_keys import MasterKey, Unsealing
 from application.permissions import Caller
 from application.shipments import RateDelivery, RecordDelivery, RecordMilestone
 from domain.categories import Category
-from domain.complaint_words import Channel
+from domain.complaint_words import Channel, Measure, RuleSource
 from domain.identifiers import waybill
 from domain.rating import score
 from domain.roles import PersonId, Role
@@ -268,6 +274,7 @@ def deployment() -> Iterator[Deployment]:
 
 
 CALL = Call(caller=Caller("desk", PersonId("desk"), Role.FRONT_DESK))
+CALL_BACK = Call(caller=Caller("agent", PersonId("agent"), Role.ACCOUNT_AGENT))
 REACHED = """
 SELECT count(*) FROM ops.projection_positions
 WHERE position = (SELECT max(notification_id) FROM log.stored_events)
@@ -287,20 +294,31 @@ def receive(number: int) -> ReceiveComplaint:
 
 
 async def case(dispatcher: Dispatcher, number: int) -> UUID:
-    """Six events of a complaint and three of a shipment."""
+    """Eight events of a complaint and three of a shipment."""
     complaint = (await dispatcher.execute(receive(number), CALL)).result
     code = waybill(f"KF-{number:06}")
     for command in (
         RegisterComplaint(complaint=complaint),
         RecordMilestone(waybill=code, milestone=Milestone(MilestoneKind.HUB_SCAN, "HUB")),
         AssignComplaint(complaint=complaint, department="HUB"),
+        StartInvestigation(complaint=complaint),
         RecordDelivery(waybill=code),
+        ProposeResolution(
+            complaint=complaint,
+            rule_source=RuleSource.COMPANY_RULE,
+            rule="lost and found",
+            measures=(Measure.REDELIVERY,),
+            proposal=f"Bring {number} again.",
+            feasibility="It was found.",
+        ),
         AnswerComplaint(complaint=complaint, answer=f"Found {number}."),
         RateDelivery(waybill=code, reference="1", score=score(4), comment=f"Late {number}"),
         CloseComplaint(complaint=complaint),
-        RateHandling(complaint=complaint, score=score(2), comment=f"Slow {number}"),
     ):
         await dispatcher.execute(command, CALL)
+    # Who worked on a case does not take down how it is rated.
+    rate = RateHandling(complaint=complaint, score=score(2), comment=f"Slow {number}")
+    await dispatcher.execute(rate, CALL_BACK)
     return complaint
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from projections import PROJECTIONS
+
 HERE = Path(__file__).parent
 CLIENTS = 8
 ACKS_BETWEEN = 40
@@ -123,7 +125,7 @@ def test_acknowledged_commands_are_there_exactly_once(
     live = read_models(deployment.conninfo)
     rebuilt = deployment.json("rebuild", "all")["rebuilt"]
     assert {name: figures["position"] for name, figures in rebuilt.items()} == dict.fromkeys(
-        ["audit", "complaints", "ratings", "shipments"], figures["events"]
+        PROJECTIONS, figures["events"]
     )
     assert read_models(deployment.conninfo) == live
     assert deployment.stop() == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 import stat
 import time
@@ -263,9 +264,17 @@ def test_who_is_told_to_stop_stops_at_once(script: Any) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_a_mark_that_comes_too_late_lets_nothing_out(script: Any) -> None:
-    """The database hangs while it is marked: we gave up, so the content must not leave."""
+@pytest.mark.parametrize("broken", [True, False])
+def test_a_mark_that_comes_too_late_lets_nothing_out(
+    script: Any, monkeypatch: pytest.MonkeyPatch, *, broken: bool
+) -> None:
+    """The database hangs while it is marked: we gave up, so the content must not leave.
+
+    Not even over a connection that could not be broken.
+    """
     server = script()
+    if not broken:
+        monkeypatch.setattr(socket.socket, "shutdown", lambda _self, _how: None)
 
     async def late() -> None:
         async def mark() -> None:
