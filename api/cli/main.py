@@ -19,7 +19,7 @@ app.command(epilog="Example: redress migrate")(migrate)
 app.command(
     "import", epilog="Example: redress import --mapping docs/import/olist.toml orders.csv.gz"
 )(import_files)
-app.command(epilog="Example: redress demo")(demo)
+app.command(epilog="Example: redress demo --size 1000 --seed 7")(demo)
 app.command(epilog="Example: redress project")(project)
 app.command("rebuild", epilog="Example: redress rebuild complaints")(rebuild_models)
 app.add_typer(keys, name="keys")

@@ -42,7 +42,7 @@ from application.shipments import (
     ImportShipment,
     RatingOfDelivery,
 )
-from domain.categories import Category
+from domain.categories import Category, category_named
 from domain.complaint_words import Channel, Severity
 from domain.errors import InvalidValueError, Rule
 from domain.identifiers import Waybill, waybill
@@ -175,7 +175,7 @@ class Translator:
                 self._choice(spec.channel, Channel, row, at + "channel"), at + "channel"
             ),
             category=_required(
-                self._choice(spec.category, Category, row, at + "category"), at + "category"
+                self._category(spec.category, row, at + "category"), at + "category"
             ),
             severity=self._choice(spec.severity, Severity, row, at + "severity")
             or Severity.GENERAL,
@@ -283,6 +283,14 @@ class Translator:
         try:
             return choices._value2member_map_[found]  # type: ignore[return-value]
         except KeyError:
+            raise InvalidValueError(path, Rule.NOT_IN_LIST) from None
+
+    def _category(self, value: Choice, row: "_Cells", path: str) -> Category | None:
+        """Read a category by any of its names in the tree."""
+        found = self._raw(value, row, path)
+        try:
+            return category_named(found, field=path) if found else None
+        except InvalidValueError:
             raise InvalidValueError(path, Rule.NOT_IN_LIST) from None
 
     def _yes(self, value: Value | None, row: "_Cells", path: str) -> bool:

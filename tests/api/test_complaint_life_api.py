@@ -24,6 +24,7 @@ from tests.api.cases import (
     REGISTERED,
     REMEDIED,
     RESOLUTION,
+    ago,
     case_of,
     done,
     has_chinese,
@@ -134,6 +135,33 @@ def test_a_closed_case_is_rated_once_reopened_and_rated_anew(shared: Any) -> Non
     assert closed["ratingComment"] is None, "a comment belongs to its rating"
     anew = done(shared, "rateHandling", "account_agent", **again, shown="score ratingComment")
     assert (anew["score"], anew["ratingComment"]) == (5, None)
+
+
+def test_a_handling_is_not_rated_before_the_case_was_closed(shared: Any) -> None:
+    case = taken(shared, FIRST_CONTACT, occurredAt=ago(days=9))
+    done(shared, "closeComplaint", complaintId=case, occurredAt=ago(days=3))
+    rating = {"complaintId": case, "score": 5, "occurredAt": ago(days=6)}
+
+    answer = tell(shared, "rateHandling", "account_agent", **rating)
+
+    assert (answer["__typename"], answer.get("field")) == ("InvalidValue", "occurredAt")
+
+
+def test_of_two_ratings_at_once_one_is_taken(shared: Any) -> None:
+    document = """mutation M($i: RateHandlingInput!) { rateHandling(input: $i) { __typename
+      ... on ComplaintPayload { complaint { score } } } }"""
+    for _ in range(3):
+        case = taken(shared, CLOSED_AT_ONCE)
+        answers = shared.together(
+            *(
+                shared.posted(document, {"i": {"complaintId": case, "score": score}}, role)
+                for score, role in ((1, "account_agent"), (5, "account_agent"))
+            )
+        )
+        found = [answer.json()["data"]["rateHandling"] for answer in answers]
+        assert sorted(each["__typename"] for each in found) == ["AlreadyRated", "ComplaintPayload"]
+        (rated,) = (each["complaint"]["score"] for each in found if "complaint" in each)
+        assert case_of(shared, case, "score") == {"score": rated}
 
 
 def test_a_resolution_names_its_rule_and_loses_the_measures_that_are_carried_out(

@@ -20,6 +20,8 @@ from tests.api.cases import (
     INVESTIGATING,
     REGISTERED,
     done,
+    has_chinese,
+    safely,
     taken,
 )
 
@@ -396,3 +398,55 @@ def test_the_numbers_that_people_read_find_their_case(known: Known) -> None:
         query = "query N($n: String!) { complaint(number: $n) { id } }"
         found = known.api.graphql(query, {"n": f" {node['number']} "})["complaint"]
         assert found == {"id": node["id"]}
+
+
+# The category tree
+
+
+CATEGORY = """category group isComplaint aliases label zh: label(lang: ZH) groupLabel
+  groupZh: groupLabel(lang: ZH) checklist { item label zh: label(lang: ZH) }
+  standardTexts { purpose text zh: text(lang: ZH) }"""
+
+
+def test_the_category_tree_comes_with_its_names_checklists_and_texts(shared: Any) -> None:
+    found = shared.graphql(f"{{ categories {{ {CATEGORY} }} }}", None, "partner")["categories"]
+
+    assert [entry["category"] for entry in found] == [category.name for category in Category]
+    for entry in found:
+        category = Category[entry["category"]]
+        known = CATEGORIES[category]
+        assert (entry["label"], entry["zh"]) == (category.en, category.zh)
+        assert (entry["group"], entry["groupLabel"]) == (known.group.name, known.group.en)
+        assert entry["groupZh"] == known.group.zh
+        assert entry["aliases"] == [*known.aliases]
+        assert [(i["item"], i["label"], i["zh"]) for i in entry["checklist"]] == [
+            (item.code, item.en, item.zh) for item in known.checklist
+        ]
+        for text in entry["standardTexts"]:
+            assert has_chinese(text["zh"])
+            assert text["text"]
+            assert not has_chinese(text["text"])
+    no_complaints = {entry["category"] for entry in found if not entry["isComplaint"]}
+    assert no_complaints == {"SUGGESTION", "ENQUIRY"}
+
+
+def test_a_category_is_found_by_any_of_its_names_and_by_nothing_else(shared: Any) -> None:
+    query = "query C($n: String!) { categories(named: $n) { category } }"
+    for name, category in (
+        ("Late Delivery", "DELAY"),
+        ("时效延误", "DELAY"),
+        ("DELAY", "DELAY"),
+        ("wrong_waybill", "WAYBILL_ERROR"),
+        ("　错误交付 ", "DELIVERY"),
+        ("ＬＯＳＴ", "LOSS"),
+        ("产品质量", "PRODUCT_QUALITY"),
+    ):
+        assert shared.graphql(query, {"n": name})["categories"] == [{"category": category}]
+    for unknown in ("", "%", "late'--", "x" * 10_000, "😀", "\u0000"):
+        (error,) = safely(shared, query, {"n": unknown})["errors"]
+        assert error["extensions"] == {
+            "code": "INVALID_VALUE",
+            "rule": "not_in_list",
+            "field": "named",
+        }
+    assert shared.code("{ categories { category } }", None, "operator") == "FORBIDDEN"

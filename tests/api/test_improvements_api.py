@@ -10,6 +10,7 @@ from domain.roles import Role
 from tests.api.cases import (
     ANSWERED,
     CLOSED_AT_ONCE,
+    FIRST_CONTACT,
     HTML,
     NOBODY,
     SECRET,
@@ -336,6 +337,16 @@ def test_a_refusal_names_the_state_of_an_action_in_the_callers_language(
     message = tell(shared, "completeImprovement", language="zh", **given)["message"]
 
     assert "已完成" in message
+
+
+def test_no_action_is_raised_before_the_case_was_closed(shared: Any) -> None:
+    case = taken(shared, FIRST_CONTACT, occurredAt=ago(days=9))
+    done(shared, "closeComplaint", complaintId=case, occurredAt=ago(days=3))
+    given = {"department": "hub", "owner": "agent-7", "dueAt": DUE, "task": "增派车辆"}
+
+    answer = tell(shared, "raiseImprovement", complaintId=case, occurredAt=ago(days=6), **given)
+
+    assert (answer["__typename"], answer.get("field")) == ("InvalidValue", "occurredAt")
 
 
 def test_nothing_happens_to_an_action_before_it_was_raised(shared: Any, closed: str) -> None:

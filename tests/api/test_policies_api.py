@@ -61,7 +61,8 @@ def adopted(api: Any, **given: Any) -> int:
 
 
 def versions(api: Any, role: str = "auditor", **window: Any) -> list[dict[str, Any]]:
-    found = api.graphql(LIST, window, role)["complaintPolicies"]
+    ((last,),) = api.rows("SELECT max(notification_id) FROM log.stored_events")
+    found = api.graphql(LIST, window, role, Redress_After=str(last))["complaintPolicies"]
     return [edge["node"] for edge in found["edges"]]
 
 
@@ -222,7 +223,6 @@ def test_the_shipped_policy_is_loaded_once_and_never_in_place_of_the_companys(ap
                 await door.execute(ShipComplaintPolicy(), Call(caller=SYSTEM))
 
     api.run(ship(3))
-    api.receive()  # the read models have caught up
     (shipped,) = versions(api)
     assert {name: shipped[name] for name in TERMS} == TERMS
     assert shipped["effectiveFrom"] == "1970-01-01T00:00:00.000000Z"
@@ -260,15 +260,17 @@ def test_a_case_keeps_the_version_under_which_it_was_received(dated: Any) -> Non
 
 def test_reopening_is_judged_by_the_version_that_the_case_keeps(dated: Any) -> None:
     closed = ago(days=20)
-    limits = {}
+    answers = []
     for received in ("2019-06-01T00:00:00.000000Z", ago(days=150), ago(days=50)):
         case = taken(dated, FIRST_CONTACT, occurredAt=received)
         done(dated, "closeComplaint", complaintId=case, occurredAt=closed)
         answer = tell(dated, "reopenComplaint", complaintId=case, reason="复发")
-        limits[received[:4], case_of(dated, case, STEP)["state"]] = answer["__typename"]
-        if answer["__typename"] == "ReopeningTooLate":
-            assert "within 5 days" in answer["message"]
-    assert sorted(limits.values()) == ["ComplaintPayload", "ComplaintPayload", "ReopeningTooLate"]
+        answers.append((answer["__typename"], answer.get("message", "").partition(":")[0]))
+    assert answers == [
+        ("ComplaintPayload", ""),
+        ("ComplaintPayload", ""),
+        ("ReopeningTooLate", "a closed case is reopened within 5 days"),
+    ]
 
     recent = taken(dated, CLOSED_AT_ONCE, occurredAt=ago(days=4))
     assert done(dated, "reopenComplaint", complaintId=recent, reason="复发")["state"] == (

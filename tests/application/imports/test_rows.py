@@ -121,6 +121,17 @@ def test_a_review_becomes_a_rating_and_a_bad_one_a_complaint() -> None:
     assert blank.received.severity is Severity.GENERAL
 
 
+@pytest.mark.parametrize("written", ["loss", "丢失", "Missing", "丢件"])
+def test_a_category_may_have_any_of_its_names(written: str) -> None:
+    mapping = MAPPING.replace('category = { value = "delivery" }', 'category = "title"')
+
+    complaint = translated(mapping, score="1", title=written).complaint
+
+    assert complaint is not None
+    assert complaint.received.category is Category.LOSS
+    assert refusal(mapping, score="1", title="weather")[1] == "not_in_list"
+
+
 def test_two_keys_never_meet() -> None:
     mapping = MAPPING.replace('key = ["no", "review"]', 'key = ["review", "title"]')
     keys = {

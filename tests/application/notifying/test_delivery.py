@@ -495,6 +495,29 @@ def test_a_person_settles_a_doubt(
     assert post.notices() == [("received", "in_doubt", "doubt_resolved", *again)]
 
 
+def test_a_doubt_that_is_settled_before_the_row_is_gone_is_not_lost(
+    post_over: Any, courier: Any
+) -> None:
+    post = post_over(courier)
+    courier.after = fails(InDoubtError("content"), times=1)
+    notice = notice_id(post.receive(), "v1")
+    delivery, queueing = post.notifier.delivery, post.notifier.queueing
+    change = delivery._change
+
+    async def meanwhile(*given: Any) -> None:
+        delivery._change = change
+        await post.office.order(ResolveNoticeDoubt(notice=notice, delivered=False))
+        while await queueing.advance():
+            pass
+        await change(*given)
+
+    delivery._change = meanwhile
+    post.settle()
+
+    assert post.notices() == [("received", "in_doubt", "doubt_resolved", "sent")]
+    assert len(courier.sent) == 2
+
+
 def test_only_the_desk_settles_a_doubt_and_only_once(post_over: Any, courier: Any) -> None:
     post = post_over(courier)
     notice = doubted(post, courier)
