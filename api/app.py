@@ -133,7 +133,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
             )
             positions.start()
             stack.push_async_callback(positions.stop)
-            state.services = Services(Dispatcher(store, utc_now), read_pool, positions)
+            state.services = Services(store, Dispatcher(store, utc_now), read_pool, positions)
             yield
 
     app = FastAPI(

@@ -5,8 +5,10 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from domain import errors
+from domain.categories import Category
 from domain.complaint_life import ComplaintState, LifeCycleRule
 from domain.errors import DomainError, InvalidValueError, Rule, WrongStateError
+from domain.improvement import ImprovementState
 from domain.organisation import UnitState
 from domain.roles import Role
 
@@ -215,7 +217,7 @@ def refusal_message(error: DomainError, lang: str) -> str:
 
 def _named(value: str, lang: str) -> str:
     """Return the name of a state or role in a language; anything else as it is."""
-    for names in (ComplaintState, UnitState, Role):
+    for names in (ComplaintState, ImprovementState, UnitState, Category, Role):
         if value in names.__members__.values():
             return names(value).zh if lang == "zh" else names(value).en
     return value

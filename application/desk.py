@@ -104,10 +104,9 @@ class EventStore:
 
         What other processes changed in the last seconds may be missing; ``fresh`` asks the log.
         """
-        known = self._consulted.get(stream.int)
-        if not fresh and known is not None and monotonic() - known[0] < _CONSULTED_SECONDS:
-            assert isinstance(known[1], cls)
-            return known[1], True
+        read_at, known = self._consulted.get(stream.int, (float("-inf"), None))
+        if not fresh and isinstance(known, cls) and monotonic() - read_at < _CONSULTED_SECONDS:
+            return known, True
         read_at = monotonic()
         aggregate = await self.reader.load(cls, stream)
         if len(self._consulted) >= _MOST_CONSULTED:

@@ -92,6 +92,7 @@ class Complaint(ComplaintWork):
         self.refuse_accused(meta.actor)
         if meta.actor in self.worked_by:
             raise OwnCaseError(meta.actor)
+        self._refuse_before_closing(meta)
         if self.rated:
             raise AlreadyRatedError(self.id)
         self._handling_rated(score=score, comment=comment, meta=meta)
@@ -99,11 +100,10 @@ class Complaint(ComplaintWork):
     def reopen(self, within_days: int, meta: Metadata) -> None:
         """Open a closed case again, for a reason, within the days of its policy."""
         self._may("reopen", meta)
-        assert self.closed_at is not None
         if meta.reason is None:
             raise InvalidValueError("reason", Rule.REQUIRED)
-        if meta.occurred_at < self.closed_at:
-            raise InvalidValueError("occurredAt", Rule.BEFORE, self.closed_at.isoformat())
+        self._refuse_before_closing(meta)
+        assert self.closed_at is not None
         if meta.occurred_at > self.closed_at + timedelta(days=within_days):
             raise ReopeningTooLateError(self.id, within_days)
         self._reopened(meta=meta)
@@ -138,6 +138,12 @@ class Complaint(ComplaintWork):
     def raise_improvement(self, meta: Metadata) -> None:
         """Check that the case may raise an improvement action (source 0, 1.1.20(2))."""
         self._may("raise_improvement", meta)
+        self._refuse_before_closing(meta)
+
+    def _refuse_before_closing(self, meta: Metadata) -> None:
+        assert self.closed_at is not None
+        if meta.occurred_at < self.closed_at:
+            raise InvalidValueError("occurredAt", Rule.BEFORE, self.closed_at.isoformat())
 
     @event(Closed)
     def _closed(self, meta: Metadata) -> None:

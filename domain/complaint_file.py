@@ -299,8 +299,9 @@ class ComplaintFile(Aggregate):
         active = self.evidence.values()
         if number not in active:
             raise InvalidValueError("number", Rule.NOT_IN_LIST, _listed(active))
-        if by is not None and (by not in active or by == number):
-            raise InvalidValueError("by", Rule.NOT_IN_LIST, _listed(set(active) - {number}))
+        later = {other for other in active if other > number}
+        if by is not None and by not in later:
+            raise InvalidValueError("by", Rule.NOT_IN_LIST, _listed(later))
         self._evidence_superseded(number=number, by=by, meta=meta)
 
     def link(self, kind: LinkedKind, target: UUID, meta: Metadata) -> None:

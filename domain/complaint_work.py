@@ -204,7 +204,9 @@ class ComplaintWork(ComplaintFile):
             raise NotAgreedError(self.id)
         for measure in measures:
             if measure not in self.outstanding:
-                raise InvalidValueError("measures", Rule.NOT_IN_LIST, ", ".join(self.outstanding))
+                raise InvalidValueError(
+                    "measures", Rule.NOT_IN_LIST, ", ".join(m.name for m in self.outstanding)
+                )
         done = tuple(dict.fromkeys(measures)) or self.outstanding
         self._remedy_carried_out(
             measures=done, last=set(done) == set(self.outstanding), note=note, meta=meta

@@ -84,13 +84,14 @@ class ImprovementAction(Aggregate):
 
     state: ImprovementState
     owner: PersonId | None
+    raised_at: datetime | None
     due_at: datetime | None
 
     def begin(self) -> None:
         """Nothing was raised yet."""
         self.state = ImprovementState.BLANK
         self.owner = None
-        self.due_at = None
+        self.raised_at = self.due_at = None
 
     def raise_for(
         self,
@@ -103,7 +104,7 @@ class ImprovementAction(Aggregate):
         meta: Metadata,
     ) -> None:
         """Raise it, due after it was raised."""
-        self._require("raise")
+        self._require("raise", meta)
         _require_after(due_at, meta)
         self._raised(
             complaint=complaint,
@@ -116,12 +117,12 @@ class ImprovementAction(Aggregate):
 
     def note_progress(self, progress: str, meta: Metadata) -> None:
         """Note what was done."""
-        self._require("note_progress")
+        self._require("note_progress", meta)
         self._progress_noted(progress=progress, meta=meta)
 
     def reschedule(self, due_at: datetime, meta: Metadata) -> None:
         """Move the due date, with the reason."""
-        self._require("reschedule")
+        self._require("reschedule", meta)
         _require_reason(meta)
         _require_after(due_at, meta)
         if due_at != self.due_at:
@@ -129,25 +130,27 @@ class ImprovementAction(Aggregate):
 
     def hand_over(self, owner: PersonId, meta: Metadata) -> None:
         """Give it to another person."""
-        self._require("hand_over")
+        self._require("hand_over", meta)
         if owner != self.owner:
             self._handed_over(owner=owner, meta=meta)
 
     def complete(self, result: str, meta: Metadata) -> None:
         """Note that it is done, and what came of it."""
-        self._require("complete")
+        self._require("complete", meta)
         assert self.due_at is not None
         self._completed(result=result, late=meta.occurred_at > self.due_at, meta=meta)
 
     def cancel(self, meta: Metadata) -> None:
         """Give it up, with the reason."""
-        self._require("cancel")
+        self._require("cancel", meta)
         _require_reason(meta)
         self._cancelled(meta=meta)
 
-    def _require(self, command: str) -> None:
+    def _require(self, command: str, meta: Metadata) -> None:
         if self.state not in IMPROVEMENT_ALLOWED_IN[command]:
             raise WrongStateError(command, self.state)
+        if self.raised_at is not None and meta.occurred_at < self.raised_at:
+            raise InvalidValueError("occurredAt", Rule.BEFORE, self.raised_at.isoformat())
 
     @event(Raised)
     def _raised(
@@ -160,6 +163,7 @@ class ImprovementAction(Aggregate):
         meta: Metadata,
     ) -> None:
         self.state = ImprovementState.OPEN
+        self.raised_at = meta.occurred_at
         self.owner = owner
         self.due_at = due_at
 

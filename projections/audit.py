@@ -85,7 +85,9 @@ class _Words:
         value, chinese = values[field], language == "zh"
         if isinstance(value, bool):
             return ("否", "是")[value] if chinese else ("no", "yes")[value]
-        listed = ("、" if chinese else ", ").join(getattr(one, language) for one in value or ())
+        listed = ("、" if chinese else ", ").join(
+            getattr(one, language, one) for one in value or ()
+        )
         return listed or "–"
 
 

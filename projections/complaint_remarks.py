@@ -50,7 +50,7 @@ class EvidenceTextsRow:
     note: str | None
 
 
-REMARKS = Table("remarks", RemarkRow, key="position", schema="read_personal")
+REMARKS = Table("remarks", RemarkRow, key="position", stream="complaint", schema="read_personal")
 EVIDENCE = Table("evidence", EvidenceRow, key="position", stream="complaint")
 EVIDENCE_TEXTS = Table("evidence_texts", EvidenceTextsRow, key="position", schema="read_personal")
 

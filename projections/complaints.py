@@ -65,6 +65,7 @@ class ComplaintRow:
     follow_up: str | None
     settled_items: str
     quality_steps: str
+    links: str
     reopenings: int
     disputes: int
     merged_into: UUID | None
@@ -94,12 +95,7 @@ class ComplaintTextsRow:
 COMPLAINTS = Table("complaints", ComplaintRow)
 COMPLAINT_TEXTS = Table("complaint_texts", ComplaintTextsRow, schema="read_personal")
 
-says(Complaint.Linked, en="Linked with a {kind.en}", zh="关联{kind.zh}")
-says(
-    Complaint.Absorbed,
-    en="A duplicate was merged into this complaint",
-    zh="一件重复投诉并入本案",
-)
+says(Complaint.Absorbed, en="A duplicate was merged into this complaint", zh="一件重复投诉并入本案")
 
 _SEVERITIES: Final = tuple(Severity)
 _RECEIVED_BITS: Final = 60
@@ -189,6 +185,7 @@ class ComplaintsProjection(Projection):
             follow_up=None,
             settled_items="",
             quality_steps="",
+            links="",
             reopenings=0,
             disputes=0,
             merged_into=None,
@@ -304,11 +301,7 @@ class ComplaintsProjection(Projection):
         row.first_contact = event.first_contact
         batch.change(COMPLAINT_TEXTS, row.id).answer = batch.reveal(event, "answer")
 
-    @on(
-        Complaint.RemedyCarriedOut,
-        en="Carried out: {measures_en}",
-        zh="已落实：{measures_zh}",
-    )
+    @on(Complaint.RemedyCarriedOut, en="Carried out: {measures_en}", zh="已落实：{measures_zh}")
     def remedy_carried_out(
         self, event: Complaint.RemedyCarriedOut, _entry: Entry, batch: Batch
     ) -> None:
@@ -405,6 +398,12 @@ class ComplaintsProjection(Projection):
         row.ended_at = event.meta.occurred_at
         row.merged_into = event.into
 
+    @on(Complaint.Linked, en="Linked with a {kind.en}", zh="关联{kind.zh}")
+    def linked(self, event: Complaint.Linked, _entry: Entry, batch: Batch) -> None:
+        """Keep the link."""
+        row = _noted(event, batch)
+        row.links = f"{row.links} {event.kind}:{event.target}".strip()
+
     @on(Complaint.Reclassified, en="Reclassified as {category.en}", zh="重新归类为{category.zh}")
     def reclassified(self, event: Complaint.Reclassified, _entry: Entry, batch: Batch) -> None:
         """Change the category; its checklist starts anew."""
@@ -434,8 +433,8 @@ class ComplaintsProjection(Projection):
 
     @on(
         Complaint.AccusedNamed,
-        en="{accused} was named as the person complained about",
-        zh="确认被投诉人为{accused}",
+        en="The person complained about was named",
+        zh="已确认被投诉人",
     )
     def accused_named(self, event: Complaint.AccusedNamed, _entry: Entry, batch: Batch) -> None:
         """Keep the person away from the case."""
@@ -467,7 +466,11 @@ class ComplaintsProjection(Projection):
         row = _noted(event, batch)
         row.settled_items = f"{row.settled_items} {event.item}:{event.outcome}".strip()
 
-    @on(Complaint.QualityStepTaken, en="Quality case: {step.en}", zh="质量案件：{step.zh}")
+    @on(
+        Complaint.QualityStepTaken,
+        en="Quality case: {step.en} ({departments_en})",
+        zh="质量案件：{step.zh}（{departments_zh}）",
+    )
     def quality_step_taken(
         self, event: Complaint.QualityStepTaken, _entry: Entry, batch: Batch
     ) -> None:

@@ -73,6 +73,12 @@ class Table(Generic[Row]):
         self._select_live = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%b)").format(
             sql.SQL(", ").join(identifiers), sql.Identifier(schema, name), sql.Identifier(key)
         )
+        self._select_streams = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%b) ORDER BY {}").format(
+            sql.SQL(", ").join(identifiers),
+            sql.Identifier(schema, name),
+            sql.Identifier(stream or key),
+            sql.Identifier(key),
+        )
         insert = sql.SQL("INSERT INTO {} ({}) ").format(
             sql.Identifier(name), sql.SQL(", ").join(identifiers)
         )
@@ -105,6 +111,18 @@ class Table(Generic[Row]):
         cursor = await connection.execute(self._select_live, [list(keys)])
         found = [self.row(*values) for values in await cursor.fetchall()]
         return {self.key_of(row): row for row in found}
+
+    async def fetch_streams(
+        self, connection: AsyncConnection[Any], streams: Sequence[UUID]
+    ) -> dict[UUID, list[Row]]:
+        """Return all live rows of these streams, in the order of their keys, for readers."""
+        stream_of = self.stream_of or self.key_of
+        cursor = await connection.execute(self._select_streams, [list(streams)])
+        found: dict[UUID, list[Row]] = {stream: [] for stream in streams}
+        for values in await cursor.fetchall():
+            row = self.row(*values)
+            found[stream_of(row)].append(row)
+        return found
 
     def insert(self, connection: Connection[Any], rows: list[Row]) -> None:
         """Store rows under new keys; COPY takes a tenth of the client's time that arrays take."""

@@ -58,6 +58,21 @@ class _Found(Condition):
         return list(self.value)
 
 
+class _AboutShipment(Condition):
+    """The complaint is about the shipment, or was linked with it later."""
+
+    def sql(self) -> sql.Composed:
+        """Return the condition with two placeholders for the shipment."""
+        return sql.SQL(
+            "({} = %s OR id IN (SELECT from_id FROM read.case_links WHERE to_id = %s))"
+        ).format(sql.Identifier(self.column))
+
+    @property
+    def parameters(self) -> list[Any]:
+        """What the placeholders stand for."""
+        return [self.value, self.value]
+
+
 def conditions(
     chosen: ComplaintFilter | None, partner: str | None, context: Context
 ) -> list[Condition]:
@@ -105,7 +120,7 @@ _CONDITIONS: Final[dict[str, Callable[[Any], Condition]]] = {
     "handler": _code("handler", "handler"),
     "region": _code("region", "region"),
     "outlet": _code("outlet", "outlet"),
-    "waybill": lambda waybill: Condition(
+    "waybill": lambda waybill: _AboutShipment(
         "shipment", "=", identifiers.shipment_id(identifiers.waybill(waybill))
     ),
     "import_source": _code("import_source", "importSource"),

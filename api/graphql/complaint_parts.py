@@ -13,7 +13,13 @@ from api.graphql.scalars import Lang, Long, label
 from domain.categories import CATEGORIES, Category, ChecklistItem
 from domain.complaint_life import ComplaintState
 from domain.complaint_policy import DEFAULT_TERMS
-from domain.complaint_words import ChecklistOutcome, EvidenceKind, Measure, RuleSource
+from domain.complaint_words import (
+    ChecklistOutcome,
+    EvidenceKind,
+    LinkedKind,
+    Measure,
+    RuleSource,
+)
 from domain.roles import Role
 from projections.complaint_policies import POLICY_STEPS, PolicyStepRow
 from projections.complaint_remarks import EvidenceRow, EvidenceTextsRow, RemarkRow
@@ -140,6 +146,25 @@ class Evidence:
     added_by: str
     superseded_at: datetime | None
     superseded_by: int | None
+
+
+@strawberry.type(description="Something else that belongs to the case.")
+class CaseLink:
+    """A shipment or another complaint, by its id."""
+
+    kind: LinkedKind
+    target_id: strawberry.ID
+
+
+def links_of(row: ComplaintRow) -> list[CaseLink]:
+    """Return what a complaint was linked with, in that order."""
+    named = [link.split(":") for link in row.links.split()]
+    return [
+        CaseLink(
+            kind=LinkedKind(kind), target_id=global_id(LinkedKind(kind).name.title(), UUID(target))
+        )
+        for kind, target in named
+    ]
 
 
 def evidence_type(row: EvidenceRow, texts: EvidenceTextsRow | None, *, shown: bool) -> Evidence:

@@ -110,10 +110,21 @@ class AdoptComplaintPolicyInput:
 
 @strawberry.type(description="The policy changed.")
 class ComplaintPolicyPayload:
-    """The position of the change."""
+    """The version, once the read models have seen it, and the position of the change."""
 
     key: strawberry.Private[UUID]
     position: Long
+
+    @strawberry.field(description="The version that was adopted last.")
+    async def complaint_policy(self, info: ApiInfo) -> ComplaintPolicy | None:
+        """Return the version as the command left it, or a later one."""
+        await info.context.services.positions.wait_for(self.position)
+        of_policy = [Condition("policy", "=", self.key)]
+        order = Order("version", descending=True)
+        listing = Listing(COMPLAINT_POLICIES, of_policy, order, Window(first=1))
+        async with info.context.reading() as connection:
+            page = await listing.page(connection)
+        return _policy(page.rows[0]) if page.rows else None
 
 
 def _adopt(given: AdoptComplaintPolicyInput) -> AdoptComplaintPolicy:

@@ -10,6 +10,7 @@ import strawberry
 from api.graphql.commands import copied
 from api.graphql.complaint_filter import ComplaintFilter, conditions
 from api.graphql.complaint_parts import (
+    CaseLink,
     ChecklistEntry,
     Evidence,
     PolicyReference,
@@ -18,6 +19,7 @@ from api.graphql.complaint_parts import (
     Step,
     checklist_of,
     evidence_type,
+    links_of,
     policy_of,
     remark_type,
     resolution_of,
@@ -181,6 +183,11 @@ class Complaint(Node):
         """Return the steps in their order."""
         return [QualityStep(step) for step in self.row.quality_steps.split()]
 
+    @strawberry.field(description="What the complaint was linked with.")
+    def links(self) -> list[CaseLink]:
+        """Return the links in their order."""
+        return links_of(self.row)
+
     @strawberry.field(description="The evidence, superseded pieces included.")
     async def evidence(self, info: ApiInfo) -> list[Evidence]:
         """Return the evidence in the order of its numbers."""
@@ -190,9 +197,7 @@ class Complaint(Node):
                 evidence_type(row, self.past.find(EVIDENCE_TEXTS, row.position), shown=personal)
                 for row in self.past.all(EVIDENCE)
             ]
-        of_case = [Condition("complaint", "=", self.row.id)]
-        async with info.context.reading() as connection:
-            rows = await Listing(EVIDENCE, of_case, Order("position"), Window()).all(connection)
+        rows = await info.context.rows_of(EVIDENCE).load(self.row.id)
         texts = info.context.loader(EVIDENCE_TEXTS)
         return [evidence_type(row, await texts.load(row.position), shown=personal) for row in rows]
 
@@ -207,9 +212,7 @@ class Complaint(Node):
         if self.past is not None:
             rows = self.past.all(REMARKS)
         else:
-            of_case = [Condition("complaint", "=", self.row.id)]
-            async with info.context.reading() as connection:
-                rows = await Listing(REMARKS, of_case, Order("position"), Window()).all(connection)
+            rows = await info.context.rows_of(REMARKS).load(self.row.id)
         if info.context.caller.partner is not None:  # findings are the company's own
             rows = [row for row in rows if row.kind != "investigation_recorded"]
         return [remark_type(row) for row in rows]

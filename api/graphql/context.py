@@ -29,6 +29,7 @@ FORBIDDEN: Final = "FORBIDDEN"
 class Services:
     """What lives as long as the server."""
 
+    store: EventStore
     dispatcher: Dispatcher
     read_pool: AsyncConnectionPool[Any]
     positions: Positions
@@ -60,7 +61,7 @@ class Context(BaseContext):
     @property
     def event_store(self) -> EventStore:
         """The log itself, for what no read model keeps: the past."""
-        return self.services.dispatcher._store  # noqa: SLF001  made for it, and handed to nobody else
+        return self.services.store
 
     @property
     def zone(self) -> ZoneInfo:
@@ -101,6 +102,19 @@ class Context(BaseContext):
 
             self._loaders[table.name] = DataLoader(load_fn=load)
         return self._loaders[table.name]
+
+    def rows_of(self, table: Table[Any]) -> DataLoader[Any, Any]:
+        """Return this request's loader of all rows of a stream, in the order of their keys."""
+        name = f"{table.name} of a stream"
+        if name not in self._loaders:
+
+            async def load(streams: list[Any]) -> list[Any]:
+                async with self.reading() as connection:
+                    rows = await table.fetch_streams(connection, streams)
+                return [rows[stream] for stream in streams]
+
+            self._loaders[name] = DataLoader(load_fn=load)
+        return self._loaders[name]
 
     async def changed(self, table: Table[Any], key: UUID, position: int) -> Any:
         """Return the row that a command changed, once the read models have seen it."""

@@ -80,7 +80,8 @@ class StreamReader:
                     return await self.load(cls, stream, use_snapshot=False)
             else:
                 aggregate = self._mapper.decode(stream, version, topic, state).mutate(aggregate)
-        return cls(stream) if aggregate is None else aggregate
+        # Under an id of another kind there is nothing of this one.
+        return aggregate if isinstance(aggregate, cls) else cls(stream)
 
     def encode_snapshot(self, aggregate: Aggregate) -> Snapshot:
         """Return the state of an aggregate as it is now, ready to be stored."""

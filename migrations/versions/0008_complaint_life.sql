@@ -55,6 +55,7 @@ CREATE TABLE read.complaints (
     follow_up text,
     settled_items text NOT NULL,
     quality_steps text NOT NULL,
+    links text NOT NULL,
     reopenings bigint NOT NULL,
     disputes bigint NOT NULL,
     merged_into uuid,

@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 import httpx
 import psycopg
 import pytest
+from graphql import GraphQLUnionType, get_named_type
 
 from api.app import create_app
 from api.bootstrap import open_dispatcher
 from api.database import Database
 from api.embedded_postgres import EmbeddedPostgres
+from api.graphql.schema import schema
 from api.projecting import keep_read_models
 from api.settings import Settings
 from application.api_keys import IssueApiKey, RevokeApiKey, make_key
@@ -121,7 +123,7 @@ class Api:
     def command(
         self, name: str, given: dict[str, Any], role: str | None = "front_desk", **headers: str
     ) -> Any:
-        """Give a command about a complaint or a shipment and return what its mutation answers."""
+        """Give a command and return what its mutation answers."""
         return self.graphql(mutation(name), {"input": given}, role, **headers)[name]
 
     # Keys
@@ -195,19 +197,28 @@ def complaint_input(**given: Any) -> dict[str, Any]:
     } | given
 
 
+_SHOWN = {
+    "complaint": "complaint { id number state answer }",
+    "shipment": "shipment { id waybill lastMilestone }",
+}
+
+
 def mutation(name: str) -> str:
-    """Return the document of a mutation, asking for all that its payload and refusals say."""
-    payload, fields = "ComplaintPayload", "complaint { id number state answer }"
-    if name.endswith(("Shipment", "Milestone", "Delivery")):
-        payload, fields = "ShipmentPayload", "shipment { id waybill lastMilestone }"
-    kind = name[0].upper() + name[1:] + "Input"
-    if name in {"registerComplaint", "closeComplaint"}:
-        kind = "ComplaintInput"
+    """Return the document of a mutation, asking for what its payload and refusals say."""
+    mutations = schema._schema.mutation_type
+    assert mutations is not None
+    field = mutations.fields[name]
+    union = get_named_type(field.type)
+    assert isinstance(union, GraphQLUnionType)
+    payload = union.types[0]
+    changed = [
+        _SHOWN.get(noun, f"{noun} {{ id }}") for noun in payload.fields if noun != "position"
+    ]
     return f"""
-mutation Command($input: {kind}!) {{
+mutation Command($input: {field.args["input"].type}) {{
   {name}(input: $input) {{
     __typename
-    ... on {payload} {{ position {fields} }}
+    ... on {payload} {{ position {" ".join(changed)} }}
     ... on Refusal {{ code message rule }}
     ... on InvalidValue {{ field }}
   }}

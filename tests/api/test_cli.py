@@ -4,7 +4,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,8 +17,10 @@ from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
 from api.cli.main import app
+from api.embedded_postgres import EmbeddedPostgres
 from api.settings import Settings, SettingsError, variable_names
 from application.api_keys import digest_of
+from domain.roles import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
@@ -197,6 +200,72 @@ def test_demonstration_data_never_goes_into_a_database_of_somebodys(
     assert "REDRESS_DATABASE_URL" in one_line(done)
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT 1 FROM log.stored_events").fetchone() is None
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Path]:
+    """The data directory of a test that needs an embedded database of its own."""
+    yield tmp_path
+    EmbeddedPostgres(tmp_path).destroy()
+
+
+def test_a_demonstration_of_a_size_is_played_once(redress: Redress, embedded: Path) -> None:
+    asked = ("demo", "--size", "30", "--seed", "7", "--until", "2026-03-02", "--json")
+    done = redress(*asked)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    first = orjson.loads(done.stdout)
+    assert (first["size"], first["seed"], first["until"]) == (30, 7, "2026-03-02")
+    assert first["complaints"] == 30
+    assert 15 <= first["shipments"] <= 30
+    assert 0 < first["recorded"] < first["events"]  # what is shipped was there before
+    assert first["events_per_second"] == pytest.approx(
+        first["recorded"] / first["seconds"], rel=0.01
+    )
+
+    again = orjson.loads(redress(*asked).stdout)
+    assert again["recorded"] == 0
+    assert [again[name] for name in ("events", "complaints", "shipments")] == [
+        first[name] for name in ("events", "complaints", "shipments")
+    ]
+    without_a_day = redress("demo", "--size", "30", "--seed", "7")
+    assert without_a_day.returncode == 0, "the day is remembered"
+
+    keys = orjson.loads((embedded / "demo-keys.json").read_bytes())
+    assert set(keys) == {role.value for role in Role} - {"system"}
+    for name in ("demo.json", "demo-keys.json"):
+        assert (embedded / name).stat().st_mode & 0o777 == 0o600
+
+    for other in (("--size", "31"), ("--size", "30", "--seed", "8"), ()):
+        line = one_line(redress("demo", *other))
+        assert "REDRESS_DATA_DIR" in line
+    for other in (("--size", "30", "--seed", "7", "--until", "2026-03-01"),):
+        assert "--until 2026-03-02" in one_line(redress("demo", *other))
+
+
+def test_what_was_interrupted_too_long_ago_does_not_go_on(redress: Redress, embedded: Path) -> None:
+    # Begun, and then nothing: as if it had been killed before the first command.
+    record = embedded / "demo.json"
+    record.write_text('{"size": 20, "seed": 1, "until": "2026-03-02", "played": 0}')
+    week_ago = time.time() - 7 * 24 * 3600
+    os.utime(record, (week_ago, week_ago))
+
+    assert "7 days ago" in one_line(redress("demo", "--size", "20"))
+    assert "in use" in one_line(redress("demo"))  # nor does a small one go into it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--seed", "3"], "--size"),
+        (["--json"], "--size"),
+        (["--size", "5", "--until", "2999-01-01"], "future"),
+    ],
+)
+def test_a_wrong_demonstration_ends_in_one_line(
+    redress: Redress, arguments: list[str], says: str
+) -> None:
+    assert says in one_line(redress("demo", *arguments))
 
 
 def test_faults_in_settings_are_named_all_at_once(redress: Redress) -> None:

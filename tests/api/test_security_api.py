@@ -36,6 +36,9 @@ def literal(kind: Any) -> str:
     if isinstance(kind, GraphQLEnumType):
         return next(iter(kind.values))
     if isinstance(kind, GraphQLInputObjectType):
+        if kind.extensions["strawberry-definition"].is_one_of:
+            name, field = next(iter(kind.fields.items()))
+            return f"{{{name}: {literal(field.type)}}}"
         given = [
             f"{name}: {literal(field.type)}"
             for name, field in kind.fields.items()
