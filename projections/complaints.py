@@ -21,7 +21,6 @@ class ComplaintRow:
     number: str
     state: str
     state_since: datetime
-    resumes_to: str | None
     open: bool
     channel: str
     category: str
@@ -29,50 +28,51 @@ class ComplaintRow:
     urgent: bool
     priority: int
     customer: UUID
-    waybill: str | None
-    shipment: UUID | None
-    region: str | None
-    outlet: str | None
-    department: str | None
-    handler: str | None
-    accused: str | None
-    partner: str | None
-    partner_reference: str | None
-    notice_channel: str | None
-    language: str | None
-    policy: UUID | None
-    policy_version: int | None
     received_at: datetime
-    registered_at: datetime | None
-    declined_at: datetime | None
-    assigned_at: datetime | None
-    proposed_at: datetime | None
-    agreed_at: datetime | None
-    answered_at: datetime | None
-    remedied_at: datetime | None
-    followed_up_at: datetime | None
-    closed_at: datetime | None
-    escalated_at: datetime | None
-    escalated_to: str | None
-    ended_at: datetime | None
     changed_at: datetime
-    first_contact: bool | None
-    rule_source: str | None
-    rule: str | None
-    feasibility: str | None
-    measures: str
-    measures_left: str
-    follow_up: str | None
-    settled_items: str
-    quality_steps: str
-    links: str
-    reopenings: int
-    disputes: int
-    merged_into: UUID | None
-    score: int | None
-    import_source: str | None
     historical: bool
     version: int
+    resumes_to: str | None = None
+    waybill: str | None = None
+    shipment: UUID | None = None
+    region: str | None = None
+    outlet: str | None = None
+    department: str | None = None
+    handler: str | None = None
+    accused: str | None = None
+    partner: str | None = None
+    partner_reference: str | None = None
+    notice_channel: str | None = None
+    language: str | None = None
+    policy: UUID | None = None
+    policy_version: int | None = None
+    registered_at: datetime | None = None
+    declined_at: datetime | None = None
+    assigned_at: datetime | None = None
+    proposed_at: datetime | None = None
+    agreed_at: datetime | None = None
+    answered_at: datetime | None = None
+    remedied_at: datetime | None = None
+    followed_up_at: datetime | None = None
+    closed_at: datetime | None = None
+    escalated_at: datetime | None = None
+    escalated_to: str | None = None
+    ended_at: datetime | None = None
+    first_contact: bool | None = None
+    rule_source: str | None = None
+    rule: str | None = None
+    feasibility: str | None = None
+    measures: str = ""
+    measures_left: str = ""
+    follow_up: str | None = None
+    settled_items: str = ""
+    quality_steps: str = ""
+    links: str = ""
+    reopenings: int = 0
+    disputes: int = 0
+    merged_into: UUID | None = None
+    score: int | None = None
+    import_source: str | None = None
 
 
 @dataclass(slots=True)
@@ -141,7 +141,6 @@ class ComplaintsProjection(Projection):
             number=event.number,
             state=ComplaintState.RECEIVED.value,
             state_since=at,
-            resumes_to=None,
             open=True,
             channel=event.channel.value,
             category=event.category.value,
@@ -153,8 +152,6 @@ class ComplaintsProjection(Projection):
             shipment=event.shipment,
             region=event.region,
             outlet=event.outlet,
-            department=None,
-            handler=None,
             accused=event.accused,
             partner=event.partner,
             partner_reference=event.partner_reference,
@@ -163,33 +160,7 @@ class ComplaintsProjection(Projection):
             policy=None if policy is None else policy.id,
             policy_version=None if policy is None else policy.version,
             received_at=at,
-            registered_at=None,
-            declined_at=None,
-            assigned_at=None,
-            proposed_at=None,
-            agreed_at=None,
-            answered_at=None,
-            remedied_at=None,
-            followed_up_at=None,
-            closed_at=None,
-            escalated_at=None,
-            escalated_to=None,
-            ended_at=None,
             changed_at=at,
-            first_contact=None,
-            rule_source=None,
-            rule=None,
-            feasibility=None,
-            measures="",
-            measures_left="",
-            follow_up=None,
-            settled_items="",
-            quality_steps="",
-            links="",
-            reopenings=0,
-            disputes=0,
-            merged_into=None,
-            score=None,
             import_source=event.meta.source.name,
             historical=event.meta.source.historical,
             version=event.originator_version,

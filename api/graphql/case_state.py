@@ -42,7 +42,9 @@ class CaseState:
     def shipment(self) -> Shipment | None:
         """Return the shipment."""
         past = self.past
-        return shipment_type(past.row) if past.kind == shipment.Shipment.KIND else None
+        if past.kind != shipment.Shipment.KIND:
+            return None
+        return shipment_type(past.row, past.rows)
 
 
 def _state(past: PastCase) -> CaseState:

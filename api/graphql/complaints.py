@@ -221,7 +221,7 @@ class Complaint(Node):
     async def merged_into(self, info: ApiInfo) -> "Complaint | None":
         """Follow the redirect, once."""
         target = self.row.merged_into
-        return None if target is None else await _load_node(info, target)
+        return None if target is None else await _load_node(info, target, self.past)
 
     @strawberry.field(description="The shipment that the complaint is about, if it is known.")
     async def shipment(self, info: ApiInfo) -> Shipment | None:
@@ -229,10 +229,10 @@ class Complaint(Node):
         if self.row.shipment is None:
             return None
         partner = info.context.partner_scope("shipments")
-        row = await info.context.loader(SHIPMENTS).load(self.row.shipment)
+        row, past = await info.context.seen(SHIPMENTS, self.row.shipment, self.past)
         if row is None or (partner is not None and row.partner != partner):
             return None
-        return shipment_type(row)
+        return shipment_type(row, past)
 
 
 def complaint_type(row: ComplaintRow, past: Any = None) -> Complaint:
@@ -253,11 +253,11 @@ def complaint_type(row: ComplaintRow, past: Any = None) -> Complaint:
     )
 
 
-async def _load_node(info: ApiInfo, key: UUID) -> Complaint | None:
+async def _load_node(info: ApiInfo, key: UUID, past: Any = None) -> Complaint | None:
     partner = info.context.partner_scope("complaints")
-    row: ComplaintRow | None = await info.context.loader(COMPLAINTS).load(key)
+    row, past = await info.context.seen(COMPLAINTS, key, past)
     visible = row is not None and (partner is None or row.partner == partner)
-    return complaint_type(row) if row is not None and visible else None
+    return complaint_type(row, past) if visible else None
 
 
 NODE_LOADERS["Complaint"] = _load_node

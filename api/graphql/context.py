@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.fastapi import BaseContext
 from strawberry.types import Info
 
+from api.case_state import PastRows, case_at
 from api.positions import Positions
 from application.desk import EventStore
 from application.dispatch import Dispatcher
@@ -115,6 +116,16 @@ class Context(BaseContext):
 
             self._loaders[name] = DataLoader(load_fn=load)
         return self._loaders[name]
+
+    async def seen(
+        self, table: Table[Any], key: UUID, past: PastRows | None
+    ) -> tuple[Any, PastRows | None]:
+        """Return a row as it stands; or, beside the rows of a past moment, as it stood then."""
+        if past is None:
+            return await self.loader(table).load(key), None
+        personal = self.may("personalData")
+        then = await case_at(self.event_store, key, past.moment, personal=personal)
+        return (None, None) if then is None else (then.row, then.rows)
 
     async def changed(self, table: Table[Any], key: UUID, position: int) -> Any:
         """Return the row that a command changed, once the read models have seen it."""

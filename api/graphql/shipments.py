@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -32,7 +33,7 @@ from domain.shipment import MilestoneKind, ServiceClass, ShipmentFacts
 from domain.text import code
 from projections.paging import Condition, Listing, Order, Window
 from projections.ratings import RATINGS, RatingRow
-from projections.shipments import SHIPMENTS, ShipmentRow
+from projections.shipments import MILESTONES, SHIPMENTS, ShipmentRow
 
 _MILESTONES: LiteralString = """
 SELECT kind, place, occurred_at FROM read.milestones WHERE shipment = %s
@@ -61,9 +62,13 @@ class Milestone:
 
 @strawberry.type(description="A shipment (运单/快件).")
 class Shipment(Node):
-    """A shipment as its row tells."""
+    """A shipment as its row tells.
+
+    ``past`` holds the rows of a past moment; without it the read models are asked.
+    """
 
     row: strawberry.Private[ShipmentRow]
+    past: strawberry.Private[Any]
     waybill: str
     partner_reference: str | None
     origin: str | None
@@ -103,6 +108,9 @@ class Shipment(Node):
     @strawberry.field(description="All milestones by business time.")
     async def milestones(self, info: ApiInfo) -> list[Milestone]:
         """Return the way."""
+        if self.past is not None:
+            way = sorted(self.past.all(MILESTONES), key=attrgetter("occurred_at", "position"))
+            return [Milestone(kind=m.kind, place=m.place, occurred_at=m.occurred_at) for m in way]
         async with info.context.reading() as connection:
             cursor = await connection.execute(_MILESTONES, [self.row.id])
             return [
@@ -112,6 +120,8 @@ class Shipment(Node):
     @strawberry.field(description="The customers' ratings of the delivery.")
     async def ratings(self, info: ApiInfo) -> list[Rating]:
         """Return the ratings in log order."""
+        if self.past is not None:
+            return [rating_type(row) for row in self.past.all(RATINGS)]
         async with info.context.reading() as connection:
             cursor = await connection.execute(_RATINGS, [self.row.id])
             positions = [row[0] for row in await cursor.fetchall()]
@@ -119,9 +129,9 @@ class Shipment(Node):
         return [rating_type(row) for row in rows]
 
 
-def shipment_type(row: ShipmentRow) -> Shipment:
-    """Return the type of a row."""
-    return copied(Shipment, row, id=global_id("Shipment", row.id), row=row)
+def shipment_type(row: ShipmentRow, past: Any = None) -> Shipment:
+    """Return the type of a row; ``past`` holds what else there was at a past moment."""
+    return copied(Shipment, row, id=global_id("Shipment", row.id), row=row, past=past)
 
 
 async def _load_node(info: ApiInfo, key: UUID) -> Shipment | None:

@@ -19,8 +19,6 @@ INSIDE = (
 )
 QUERY = schema._schema.query_type
 assert QUERY is not None
-OF_NUMBERS = {"ratings"}
-"""Connections whose cursors hold two numbers."""
 CONNECTIONS = sorted(name for name, field in QUERY.fields.items() if "first" in field.args)
 
 
@@ -108,6 +106,11 @@ def cursor(place: Any) -> str:
 
 
 ID = "01890000-0000-7000-8000-000000000000"
+OWN_CURSOR = {
+    "ratings": cursor([5, 5]),
+    "complaintPolicies": cursor(["2026-01-01T00:00:00Z", "x"]),
+}
+"""Of the bad cursors, those that are good ones of another connection."""
 
 
 @pytest.mark.parametrize(
@@ -129,8 +132,8 @@ ID = "01890000-0000-7000-8000-000000000000"
 )
 def test_a_bad_cursor_is_an_error(shared: Any, bad: str) -> None:
     for connection in CONNECTIONS:
-        if connection in OF_NUMBERS and bad == cursor([5, 5]):
-            continue  # which is one of theirs
+        if bad == OWN_CURSOR.get(connection):
+            continue
         for side in ("after", "before"):
             query = f"query Q($c: String) {{ {connection}({side}: $c) {{ totalCount }} }}"
             (error,) = safe(shared, query, {"c": bad})["errors"]

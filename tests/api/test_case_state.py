@@ -492,6 +492,51 @@ def test_the_last_moment_is_the_present(shared: Any, log: Log) -> None:
 PLAIN = " ".join(SHIPMENT[:-3])
 
 
+HANGING = """
+query Then($case: ID!, $asOf: AsOf!) {
+  caseState(caseId: $case, asOf: $asOf) {
+    shipment { milestones { kind } ratings { score } }
+    complaint { shipment { region lastMilestone milestones { kind } } mergedInto { id } }
+  }
+}
+"""
+
+
+def test_what_hangs_on_a_case_is_as_it_was_then(shared: Any) -> None:
+    about = {"waybill": "SF0000000002"}
+    case = shared.receive(**about)["id"]
+    positions = [
+        shared.command(name, about | more)["position"]
+        for name, more in (
+            ("recordShipment", {"region": "east"}),
+            ("recordMilestone", {"kind": "SORTING"}),
+            ("rateDelivery", {"reference": "r", "score": 4}),
+            ("recordMilestone", {"kind": "HUB_SCAN"}),
+            ("recordShipment", {"region": "west"}),
+        )
+    ]
+    parcel = shared.graphql('{ shipment(waybill: "SF0000000002") { id } }')["shipment"]["id"]
+
+    def then(identifier: str, position: int) -> Any:
+        given = {"case": identifier, "asOf": {"position": position}}
+        return shared.graphql(HANGING, given)["caseState"]
+
+    assert then(case, positions[0] - 2)["complaint"]["shipment"] is None, "not opened yet"
+    seen = then(case, positions[1])["complaint"]["shipment"]
+    assert (seen["region"], seen["lastMilestone"], len(seen["milestones"])) == (
+        "east",
+        "sorting",
+        1,
+    )
+    seen = then(case, positions[4])["complaint"]["shipment"]
+    assert (seen["region"], len(seen["milestones"])) == ("west", 2)
+    assert then(parcel, positions[1])["shipment"]["ratings"] == []
+    assert then(parcel, positions[2])["shipment"] == {
+        "milestones": [{"kind": "sorting"}],
+        "ratings": [{"score": 4}],
+    }
+
+
 def test_the_example_of_the_guide(shared: Any) -> None:
     """docs/guides/as-of.md, Monday being the 5th of January."""
     case = shared.receive(occurredAt="2026-01-05T09:00:00Z")["id"]
