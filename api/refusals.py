@@ -9,6 +9,7 @@ from domain.categories import Category
 from domain.complaint_life import ComplaintState, LifeCycleRule
 from domain.errors import DomainError, InvalidValueError, Rule, WrongStateError
 from domain.improvement import ImprovementState
+from domain.notice import NoticeState
 from domain.organisation import UnitState
 from domain.roles import Role
 
@@ -215,9 +216,12 @@ def refusal_message(error: DomainError, lang: str) -> str:
     return (text.zh if lang == "zh" else text.en).format_map(values)
 
 
+_NAMED: Final = (ComplaintState, ImprovementState, NoticeState, UnitState, Category, Role)
+
+
 def _named(value: str, lang: str) -> str:
     """Return the name of a state or role in a language; anything else as it is."""
-    for names in (ComplaintState, ImprovementState, UnitState, Category, Role):
+    for names in _NAMED:
         if value in names.__members__.values():
             return names(value).zh if lang == "zh" else names(value).en
     return value

@@ -61,6 +61,7 @@ class Table(Generic[Row]):
         self.name = name
         self.row = row
         self.key = key
+        self.stream = stream
         self.schema = schema
         hints = get_type_hints(row)
         self.columns: Final = {f.name: column_type(hints[f.name]) for f in fields(row)}  # type: ignore[arg-type]

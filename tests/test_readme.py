@@ -70,7 +70,13 @@ def test_the_tour_works_word_for_word(server: tuple[str, dict[str, str]], tmp_pa
     said = done.stdout
     assert done.returncode == 0, done.stderr
     assert '"state":"RECEIVED","stateLabel":"已接收"' in said
-    assert said.count('"__typename":"ComplaintPayload"') == 3
+    assert said.count('"__typename":"ComplaintPayload"') == 10
+    assert '"code":"RESOLUTION_NEEDED"' in said
+    assert '"state":"FOLLOWED_UP","stateLabel":"已回访"' in said
+    assert '"state":"CLOSED","stateLabel":"已结案","step":null' in said
+    assert '"code":"OWN_CASE"' in said
+    assert '"csatLow":' in said
+    assert '"then":{"version":' in said
     assert '"code":"WRONG_STATE"' in said
     assert "当前状态" in said
     assert "Assigned to department 运营部" in said

@@ -6,6 +6,7 @@ from api.cli.demo import demo
 from api.cli.imports import import_files
 from api.cli.keys import keys
 from api.cli.maintenance import doctor, migrate, project, rebuild_models
+from api.cli.notices import notices
 from api.cli.serve import serve
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app.command(
 )(import_files)
 app.command(epilog="Example: redress demo --size 1000 --seed 7")(demo)
 app.command(epilog="Example: redress project")(project)
+app.command(epilog="Example: redress notices")(notices)
 app.command("rebuild", epilog="Example: redress rebuild complaints")(rebuild_models)
 app.add_typer(keys, name="keys")
 app.command(epilog="Example: redress doctor --json")(doctor)

@@ -1,6 +1,7 @@
 """Which turns a case takes: from its story to the list of its steps."""
 
 from random import Random
+from typing import Final
 
 from application.demonstration import notes
 from application.demonstration.clock import Clock
@@ -8,8 +9,11 @@ from application.demonstration.course import Course, Step
 from application.demonstration.people import Roster
 from application.demonstration.stories import Stories, Story
 from application.demonstration.team import team_for
+from domain.categories import Category
 
-_DUPLICATE = "duplicate"
+_DUPLICATE: Final = "duplicate"
+_OF_OTHERS: Final = frozenset({Category.DELIVERY, Category.AFTER_SALE, Category.ADDRESS_ERROR})
+"""What may turn out to be another company's, when nobody knows a waybill."""
 
 
 def steps_of(
@@ -40,10 +44,12 @@ def steps_of(
 
 def _ends_early(course: Course) -> bool:
     """Decline it, or resolve it at first contact: most enquiries end like that."""
-    kind = "" if course.story.is_complaint else "_though_no_complaint"
-    if course.happens(f"declined{kind}"):
+    story = course.story
+    kind = "" if story.is_complaint else "_though_no_complaint"
+    ours = story.parcel is not None or story.category not in _OF_OTHERS
+    if not (story.is_complaint and ours) and course.happens(f"declined{kind}"):
         course.decline()
-    elif course.happens(f"first_contact{kind}"):
+    elif course.is_simple and course.happens(f"first_contact{kind}"):
         course.answer_at_once()
     else:
         return False

@@ -48,6 +48,7 @@ from application.demonstration.phrases import pick, weighed, weights
 from application.demonstration.stories import Story, courier
 from application.demonstration.team import Team
 from application.dispatch import Command
+from domain.categories import Category
 from domain.complaint_life import ComplaintState
 from domain.complaint_words import Channel, DemandedBy, FollowUpOutcome, Measure, Severity
 from domain.rating import Score
@@ -107,10 +108,18 @@ _AFTERWARDS: Final = {
     FollowUpOutcome.NOT_REACHED: "unreached",
     FollowUpOutcome.DISSATISFIED: "unhappy",
 }
+_MONEY: Final = frozenset({Measure.REFUND, Measure.COMPENSATION, Measure.COUPON})
+_OF_GOODS: Final = frozenset(
+    {Category.LOSS, Category.DAMAGE, Category.PRODUCT_QUALITY, Category.AFTER_SALE}
+)
+_AT_ONCE: Final = frozenset(
+    {Measure.APOLOGY, Measure.EXPLANATION, Measure.CORRECTION, Measure.REDELIVERY}
+)
+"""What the front desk can see to by itself."""
 _LIKELY: Final = {
-    "declined": 0.03,
+    "declined": 0.15,
     "declined_though_no_complaint": 0.15,
-    "first_contact": 0.1,
+    "first_contact": 0.3,
     "first_contact_though_no_complaint": 0.75,
     "withdrawn": 0.03,
     "severity": 0.04,
@@ -194,6 +203,11 @@ class Course:
         """Return a phrase in the customer's language."""
         return self.words.some(self.chance, kind)
 
+    @property
+    def is_simple(self) -> bool:
+        """Say whether the front desk can settle it at first contact."""
+        return _AT_ONCE.issuperset(self.story.resolution.measures)
+
     # The parts of a case
 
     def receive(self, keeps: str = CASE) -> None:
@@ -205,8 +219,9 @@ class Course:
         self.note(who, ReceiveComplaint, fields, None, keeps)
 
     def decline(self) -> None:
-        """Explain that it is no complaint."""
-        self.do(self.team.intake, DeclineComplaint, 3, explanation=self.some("explanations"),
+        """Explain that it is no complaint, or none that this company can answer."""
+        kind = "explanations" if self.story.is_complaint else "thanks"
+        self.do(self.team.intake, DeclineComplaint, 3, explanation=self.some(kind),
                 at_the_office=False)  # fmt: skip
 
     def answer_at_once(self) -> None:
@@ -253,8 +268,10 @@ class Course:
             self.do(team.handler, GiveFeedback, 9, feedback=self.some("feedback"))
         if self.happens("escalated"):
             demanded_by = pick(self.chance, tuple(DemandedBy))
-            self.do(team.intake, EscalateComplaint, 12, reason=self.some("escalations"),
-                    to=team.manager.id, demanded_by=demanded_by)  # fmt: skip
+            by_manager = demanded_by is DemandedBy.MANAGER
+            reason = self.some("escalations_by_manager" if by_manager else "escalations")
+            self.do(team.intake, EscalateComplaint, 12, reason=reason, to=team.manager.id,
+                    demanded_by=demanded_by)  # fmt: skip
             self.trouble = True
 
     def find(self) -> None:
@@ -262,12 +279,15 @@ class Course:
         team = self.team
         if self.happens("waiting"):
             answered = self.chance.random() < 0.85  # noqa: PLR2004
-            self.do(team.investigator, WaitForCustomer, 8, asked=self.some("asked"))
+            about = "_of_goods" if self.story.category in _OF_GOODS else ""
+            asked = self.words.common[f"asked{about}"]
+            place = int(self.chance.random() * len(asked))
+            self.do(team.investigator, WaitForCustomer, 8, asked=asked[place])
             self.do(team.investigator, ResumeComplaint, 90 if answered else 200,
                     customer_answered=answered)  # fmt: skip
             if answered:
                 self.do(team.investigator, RecordInvestigation, 4,
-                        finding=self.some("answered_later"))  # fmt: skip
+                        finding=self.words.common[f"answered{about}"][place])  # fmt: skip
         self.do(team.investigator, RecordInvestigation, 30, finding=self.story.finding)
 
     def propose(self) -> None:
@@ -275,7 +295,14 @@ class Course:
         resolution = self.story.resolution
         self.do(self.team.handler, ProposeResolution, 10, rule_source=resolution.source,
                 rule=resolution.rule, measures=resolution.measures, proposal=resolution.plan,
-                feasibility=self.some("feasibility"))  # fmt: skip
+                feasibility=self.some(f"feasibility{self._of_what()}"))  # fmt: skip
+
+    def _of_what(self) -> str:
+        """Tell phrases about money and about training from the others."""
+        measures = self.story.resolution.measures
+        if not _MONEY.isdisjoint(measures):
+            return "_of_money"
+        return "_of_training" if Measure.STAFF_TRAINING in measures else ""
 
     def agree(self, within: float = 26) -> None:
         """Hear that the customer agrees, or does not at first."""
@@ -302,7 +329,8 @@ class Course:
         measures: tuple[Measure, ...] = self.story.resolution.measures
         if len(measures) > 1 and self.happens("in_parts"):
             self.do(team.handler, CarryOutRemedy, 20, measures=measures[:1])
-        note = self.some("remedies") if self.happens("remarked") else None
+        kind = "remedies" if _MONEY.isdisjoint(measures) else "remedies_of_money"
+        note = self.some(kind) if self.happens("remarked") else None
         self.do(team.handler, CarryOutRemedy, 48, note=note)
 
     def follow_up(self) -> None:

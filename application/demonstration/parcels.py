@@ -37,7 +37,6 @@ _SCORES_OF_LATE: Final = weights({Score(1): 30, Score(2): 35, Score(3): 25, Scor
 _LATE: Final = 0.15
 _LATE_CATEGORIES: Final = frozenset({Category.DELAY, Category.LOSS})
 _INSURED: Final = 0.25
-_LOST_BUT_SIGNED: Final = 0.3
 _RATED: Final = 0.25
 _COMMENTED: Final = 0.4
 
@@ -101,9 +100,13 @@ def parcel(
     *,
     clock: Clock,
     words: Wording,
+    signed: bool = False,
     places: Sequence[Place] = PLACES,
 ) -> Parcel:
-    """Return a shipment of which somebody complains at that time, of such a category (None: no)."""
+    """Return a shipment of which somebody complains at that time, of such a category (None: no).
+
+    ``signed`` says of a lost one that somebody signed for it nevertheless.
+    """
     destination = _open_place(chance, places, complained)
     origin = pick(chance, places)
     service = service_between(origin, destination)
@@ -113,7 +116,9 @@ def parcel(
     back = days + (chance.randint(1, 4) if late else chance.randint(0, 3))
     accepted = clock.polite(complained - back * DAY - chance.randint(13, 22) * HOUR)
     promised = (accepted // DAY + days + 1) * DAY  # by the end of that day
-    delivered = _delivered(chance, complained, promised, category, clock, late=late)
+    delivered = None
+    if signed or category is not Category.LOSS:
+        delivered = _delivered(chance, complained, promised, category, clock, late=late)
     if delivered is not None:
         delivered = max(delivered, accepted + 9 * HOUR)
     steps = [
@@ -151,9 +156,7 @@ def _delivered(
     *,
     late: bool,
 ) -> int | None:
-    """Return when it was handed over, None if it never was or not yet."""
-    if category is Category.LOSS and chance.random() >= _LOST_BUT_SIGNED:
-        return None
+    """Return when it was handed over, None if it is not yet."""
     if category is Category.DELAY:
         delivered = clock.polite(max(promised, complained) + chance.randint(5, 60) * HOUR)
         return delivered if delivered < 0 else None

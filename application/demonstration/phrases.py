@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from itertools import accumulate
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from domain.categories import Category
 from domain.complaint_words import Measure, RuleSource
@@ -31,14 +31,32 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out, and what may follow from it."""
+
+    text: str
+    resolutions: tuple[Resolution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the customer tells, and what may be behind it.
+
+    ``signed`` says that a parcel that is lost had been signed for.
+    """
+
+    subjects: tuple[str, ...]
+    happened: str
+    findings: tuple[Finding, ...]
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Phrases:
     """What is said about one category."""
 
-    subjects: tuple[str, ...]
-    happened: tuple[str, ...]
     wishes: tuple[str, ...]
-    findings: tuple[str, ...]
-    resolutions: tuple[Resolution, ...]
+    told: tuple[Told, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +108,31 @@ def wording(language: Language) -> Wording:
     )
 
 
-_PLAIN: Final = ("subjects", "happened", "wishes", "findings")
-
-
 def _tuples(lists: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(texts) for name, texts in lists.items()}
 
 
 def _phrases(read: Mapping[str, Any]) -> Phrases:
-    return Phrases(
-        **{name: tuple(read[name]) for name in _PLAIN},
-        resolutions=tuple(
-            Resolution(
-                tuple(Measure(measure) for measure in one["measures"]),
-                RuleSource(one["source"]),
-                one["rule"],
-                one["plan"],
-            )
-            for one in read["resolutions"]
-        ),
+    resolutions = [
+        Resolution(
+            tuple(Measure(measure) for measure in one["measures"]),
+            RuleSource(one["source"]),
+            one["rule"],
+            one["plan"],
+        )
+        for one in read["resolutions"]
+    ]
+    findings = [
+        Finding(one["text"], tuple(resolutions[place - 1] for place in one["resolutions"]))
+        for one in read["findings"]
+    ]
+    told = tuple(
+        Told(
+            tuple(one["subjects"]),
+            one["happened"],
+            tuple(findings[place - 1] for place in one["findings"]),
+            one.get("signed", False),
+        )
+        for one in read["told"]
     )
+    return Phrases(tuple(read["wishes"]), told)

@@ -16,6 +16,7 @@ from application.demonstration.parcels import Parcel, parcel
 from application.demonstration.people import Roster
 from application.demonstration.phrases import (
     Resolution,
+    Told,
     Weights,
     Wording,
     pick,
@@ -76,23 +77,23 @@ _NOT_AT_HAND: Final = 0.05
 SHOWN: Final[dict[ComplaintState, float]] = {
     ComplaintState.RECEIVED: 0.3,
     ComplaintState.REGISTERED: 0.6,
-    ComplaintState.ASSIGNED: 3,
-    ComplaintState.INVESTIGATING: 4,
-    ComplaintState.PROPOSED: 6,
-    ComplaintState.AGREED: 7,
-    ComplaintState.ANSWERED: 8,
-    ComplaintState.REMEDIED: 10,
-    ComplaintState.FOLLOWED_UP: 14,
-    ComplaintState.WAITING: 5,
-    ComplaintState.DECLINED: 9,
-    ComplaintState.WITHDRAWN: 12,
-    ComplaintState.CLOSED: 45,
+    ComplaintState.ASSIGNED: 3.6,
+    ComplaintState.INVESTIGATING: 4.4,
+    ComplaintState.PROPOSED: 6.3,
+    ComplaintState.AGREED: 7.5,
+    ComplaintState.ANSWERED: 8.6,
+    ComplaintState.REMEDIED: 10.4,
+    ComplaintState.FOLLOWED_UP: 14.5,
+    ComplaintState.WAITING: 5.4,
+    ComplaintState.DECLINED: 9.3,
+    ComplaintState.WITHDRAWN: 12.5,
+    ComplaintState.CLOSED: 45.4,
 }
 """The first stories show every state, from so many days before the end: no company is too small."""
 _SHOWN: Final = tuple(SHOWN.items())
 _SHOWING: Final = {
     ComplaintState.WAITING: frozenset({"waiting"}),
-    ComplaintState.DECLINED: frozenset({"declined"}),
+    ComplaintState.DECLINED: frozenset({"declined_though_no_complaint"}),
     ComplaintState.WITHDRAWN: frozenset({"withdrawn"}),
 }
 _DUPLICATES_EVERY: Final = 40
@@ -222,7 +223,8 @@ class Stories:
     ) -> Story:
         """Tell a story about a category in a language; with a waybill if one is given."""
         words = wording(language)
-        about = words.about[category]
+        told = pick(chance, words.about[category].told)
+        finding = pick(chance, told.findings)
         sent = None
         if waybill is not None or _has_waybill(chance, category):
             sent = parcel(
@@ -232,21 +234,23 @@ class Stories:
                 category,
                 clock=self._clock,
                 words=words,
+                signed=told.signed,
                 places=places,
             )
         place = pick(chance, places) if sent is None else sent.destination
         origin = pick(chance, places) if sent is None else sent.origin
-        resolution = pick(chance, about.resolutions)
         slots = _slots(chance, language, words, origin, place)
         return Story(
             number=number,
             at=at,
             language=language,
-            taken_down=self._taken_down(chance, number, at, language, category, place, sent, slots),
+            taken_down=self._taken_down(
+                chance, number, at, language, category, told, place, sent, slots
+            ),
             category=category,
             parcel=sent,
-            finding=pick(chance, about.findings).format_map(slots),
-            resolution=resolution,
+            finding=finding.text.format_map(slots),
+            resolution=pick(chance, finding.resolutions),
             outlet=slots["outlet"],
             turns=turns,
             ends_in=ends_in,
@@ -273,12 +277,12 @@ class Stories:
         at: int,
         language: Language,
         category: Category,
+        told: Told,
         place: Place,
         sent: Parcel | None,
         slots: dict[str, str],
     ) -> ReceivedComplaint:
         words = wording(language)
-        about = words.about[category]
         channel = weighed(chance, _CHANNELS)
         name, contact, reference = _customer(chance, self.seed, language, words, channel)
         taken_as = category
@@ -295,9 +299,9 @@ class Stories:
             complainant=name,
             contact=contact,
             customer_reference=reference,
-            subject=pick(chance, about.subjects).format_map(slots),
-            facts=_facts(chance, language, words, category, slots),
-            request=pick(chance, about.wishes),
+            subject=pick(chance, told.subjects).format_map(slots),
+            facts=_facts(chance, language, words, category, told, slots),
+            request=pick(chance, words.about[category].wishes),
             waybill=None if sent is None or chance.random() < _NOT_AT_HAND else sent.waybill,
             region=place.region,
             outlet=place.outlet,
@@ -329,6 +333,8 @@ def courier(chance: Random) -> PersonId:
 
 def _category(chance: Random, ends_in: ComplaintState | None) -> Category:
     """Return what it is about; what is to show a later state is a complaint."""
+    if ends_in is ComplaintState.DECLINED:
+        return Category.SUGGESTION
     while True:
         category = weighed(chance, _CATEGORIES)
         if ends_in is None or CATEGORIES[category].is_complaint:
@@ -357,14 +363,19 @@ def _slots(
 
 
 def _facts(
-    chance: Random, language: Language, words: Wording, category: Category, slots: dict[str, str]
+    chance: Random,
+    language: Language,
+    words: Wording,
+    category: Category,
+    told: Told,
+    slots: dict[str, str],
 ) -> str:
-    told = [pick(chance, words.about[category].happened)]
+    facts = [told.happened]
     if CATEGORIES[category].is_complaint:
         for kind, likely in (("efforts", 0.7), ("moods", 0.8)):
             if chance.random() < likely:
-                told.append(words.some(chance, kind))
-    return ("" if language is Language.ZH else " ").join(told).format_map(slots)
+                facts.append(words.some(chance, kind))
+    return ("" if language is Language.ZH else " ").join(facts).format_map(slots)
 
 
 def _customer(

@@ -11,7 +11,6 @@ CREATE TABLE read.complaints (
     number text NOT NULL,
     state text NOT NULL,
     state_since timestamptz NOT NULL,
-    resumes_to text,
     open boolean NOT NULL,
     channel text NOT NULL,
     category text NOT NULL,
@@ -19,6 +18,11 @@ CREATE TABLE read.complaints (
     urgent boolean NOT NULL,
     priority bigint NOT NULL,
     customer uuid NOT NULL,
+    received_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    historical boolean NOT NULL,
+    version bigint NOT NULL,
+    resumes_to text,
     waybill text,
     shipment uuid,
     region text,
@@ -32,7 +36,6 @@ CREATE TABLE read.complaints (
     language text,
     policy uuid,
     policy_version bigint,
-    received_at timestamptz NOT NULL,
     registered_at timestamptz,
     declined_at timestamptz,
     assigned_at timestamptz,
@@ -45,7 +48,6 @@ CREATE TABLE read.complaints (
     escalated_at timestamptz,
     escalated_to text,
     ended_at timestamptz,
-    changed_at timestamptz NOT NULL,
     first_contact boolean,
     rule_source text,
     rule text,
@@ -60,9 +62,7 @@ CREATE TABLE read.complaints (
     disputes bigint NOT NULL,
     merged_into uuid,
     score bigint,
-    import_source text,
-    historical boolean NOT NULL,
-    version bigint NOT NULL
+    import_source text
 );
 CREATE UNIQUE INDEX ON read.complaints (number);
 CREATE INDEX ON read.complaints (received_at, id);

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from application.demonstration import Play, Script, load
 from application.demonstration.clock import CHINA, DAY, HOUR, Clock
 from application.demonstration.company import DEPARTMENTS, FEW_PLACES, PLACES
 from application.demonstration.people import staff
-from application.demonstration.phrases import wording
+from application.demonstration.phrases import Phrases, wording
 from application.eventstore.subject_keys import MasterKey
 from domain.categories import Category
 from domain.complaint import Complaint
@@ -342,12 +343,35 @@ def test_everything_can_be_said_about_every_category(language: Language) -> None
     )
     for category in Category:
         about = words.about[category]
-        for texts in (about.subjects, about.happened, about.findings):
-            assert len(texts) >= (2 if texts is about.findings else 3)
-            for text in texts:
+        assert len(about.wishes) >= 2
+        assert len(about.told) >= 4
+        for told_once in about.told:
+            assert told_once.findings
+            for text in (*told_once.subjects, told_once.happened):
                 text.format_map(slots)
-        assert all(one.measures and one.rule and one.plan for one in about.resolutions)
-        assert len(about.happened) * len(words.common["efforts"]) * len(words.common["moods"]) > 300
+            for finding in told_once.findings:
+                finding.text.format_map(slots)
+                assert all(one.measures and one.rule and one.plan for one in finding.resolutions)
+        assert len(about.told) * len(words.common["efforts"]) * len(words.common["moods"]) > 300
+
+
+def test_both_languages_say_the_same_things() -> None:
+    zh, en = wording(Language.ZH), wording(Language.EN)
+
+    assert zh.common.keys() == en.common.keys()
+    for kind, texts in zh.common.items():
+        assert all(HAN.search(text) for text in texts), kind
+        assert not any(HAN.search(text) for text in en.common[kind]), kind
+    for category in Category:
+        assert shape(zh.about[category]) == shape(en.about[category])
+
+
+def shape(about: Phrases) -> list[Any]:
+    """Return what the phrases of a category are like, whatever they say."""
+    return [
+        (told.signed, [[one.measures for one in f.resolutions] for f in told.findings])
+        for told in about.told
+    ]
 
 
 # The small one

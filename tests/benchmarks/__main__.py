@@ -13,9 +13,18 @@ import psycopg
 from api.embedded_postgres import EmbeddedPostgres
 from application.eventstore.subject_keys import MasterKey
 from migrations.upgrade import upgrade
-from tests.benchmarks import case_state, commands, projections, satisfaction, stages, starting
+from tests.benchmarks import case_state, commands, demo, projections, satisfaction, stages, starting
 
-_PARTS = ("commands", "stages", "projections", "case_state", "satisfaction", "import", "start")
+_PARTS = (
+    "commands",
+    "stages",
+    "projections",
+    "case_state",
+    "satisfaction",
+    "import",
+    "demo",
+    "start",
+)
 
 
 @contextmanager
@@ -59,6 +68,8 @@ def main() -> None:
             satisfaction.report(fresh(), chosen.scale)
         if "import" in parts:
             starting.report_import(fresh, chosen.scale)
+    if "demo" in parts:
+        demo.report(chosen.scale)
     if "start" in parts:
         starting.report_start()
 

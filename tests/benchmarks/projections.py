@@ -74,8 +74,9 @@ def _case(received: Any, customer: UUID, number: int) -> Complaint:
     values |= {"number": f"C-2026-{number:06d}", "meta": _meta()}
     complaint.receive(**values)
     complaint.register(_meta())
-    complaint.assign("运营部", None, _meta())
+    # Answered before it is assigned, a case needs no resolution and has five events.
     complaint.answer(personal_text(customer, "已处理", field="answer", max_length=99), _meta())
+    complaint.assign("运营部", None, _meta())
     complaint.close(_meta())
     return complaint
 
@@ -175,7 +176,7 @@ def report(conninfo: str, master: MasterKey, scale: float) -> None:
             while reached < limit:
                 reached = projector.advance(PROJECTIONS[name])
             rate = reached / (perf_counter() - began)
-        print(f"product, {name:<12} live batches:        {rate:9.0f} events/s"
+        print(f"product, {name:<18} live batches:        {rate:9.0f} events/s"
               f"   {rate / stock:5.1f}x stock")  # fmt: skip
     owner = as_role(conninfo, "redress_owner", statement_timeout_ms=0)
     with psycopg.connect(owner, autocommit=True) as connection:
@@ -185,5 +186,5 @@ def report(conninfo: str, master: MasterKey, scale: float) -> None:
             rebuild(connection, projection, feed, Unsealing(master))
             seconds = perf_counter() - began
             rate = events / seconds
-            print(f"rebuild {name:<12} {events} events: {seconds:8.1f} s"
+            print(f"rebuild {name:<18} {events} events: {seconds:8.1f} s"
                   f"  {rate:9.0f} events/s   {rate / stock:5.1f}x stock")  # fmt: skip

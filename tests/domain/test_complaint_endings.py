@@ -95,41 +95,35 @@ def test_an_answer_at_first_contact_is_closed_at_once(scenario: Any) -> None:
 
 @pytest.mark.parametrize("comment", [None, TEXT])
 def test_the_customer_rates_the_handling_of_a_closed_case(scenario: Any, comment: object) -> None:
+    circumstances = {"actor": UNINVOLVED, "occurred_at": CLOSED_AT}
+
     scenario(Complaint).given(*CLOSED).when(
-        lambda c, meta: c.rate(Score(2), comment, meta), actor=UNINVOLVED
+        lambda c, meta: c.rate(Score(2), comment, meta), **circumstances
     ).then(
         scenario.event(
-            Complaint.HandlingRated,
-            score=2,
-            comment=comment,
-            meta=scenario.meta(actor=UNINVOLVED),
+            Complaint.HandlingRated, score=2, comment=comment, meta=scenario.meta(**circumstances)
         )
     )
 
 
+rated: Step = at(CLOSED_AT, by(UNINVOLVED, rate))
+
+
 def test_the_handling_is_rated_once_per_closing(scenario: Any) -> None:
-    scenario(Complaint).given(*CLOSED, by(UNINVOLVED, rate)).when(
-        rates(1), actor=UNINVOLVED
+    scenario(Complaint).given(*CLOSED, rated).when(
+        rates(1), actor=UNINVOLVED, occurred_at=CLOSED_AT
     ).refused(AlreadyRatedError(CASE))
 
 
 def test_a_reopened_case_is_rated_again_when_it_is_closed_again(scenario: Any) -> None:
-    closed_again = (
-        *CLOSED,
-        by(UNINVOLVED, rate),
-        at(CLOSED_AT, because(reopens(DAYS))),
-        start_investigation,
-        propose,
-        answer,
-        close,
-    )
+    reopened = (*CLOSED, rated, at(CLOSED_AT, because(reopens(DAYS))))
+    circumstances = {"actor": UNINVOLVED, "occurred_at": CLOSED_AT}
 
-    scenario(Complaint).given(*closed_again).when(rate, actor=UNINVOLVED).then(
+    scenario(Complaint).given(
+        *reopened, start_investigation, propose, answer, at(CLOSED_AT, close)
+    ).when(rate, **circumstances).then(
         scenario.event(
-            Complaint.HandlingRated,
-            score=4,
-            comment=None,
-            meta=scenario.meta(actor=UNINVOLVED),
+            Complaint.HandlingRated, score=4, comment=None, meta=scenario.meta(**circumstances)
         )
     )
 
@@ -255,9 +249,12 @@ def test_a_case_is_reopened_within_the_days_of_its_policy_and_not_an_instant_lat
     ).refused(ReopeningTooLateError(CASE, days))
 
 
-def test_a_case_is_not_reopened_before_it_was_closed(scenario: Any) -> None:
+@pytest.mark.parametrize("step", [reopens(DAYS), rate, Complaint.raise_improvement])
+def test_what_follows_the_closing_does_not_lie_before_it(scenario: Any, step: Step) -> None:
+    early = CLOSED_AT - timedelta(microseconds=1)
+
     scenario(Complaint).given(*CLOSED).when(
-        reopens(DAYS), occurred_at=CLOSED_AT - timedelta(microseconds=1), reason="broken"
+        step, occurred_at=early, actor=UNINVOLVED, reason="broken"
     ).refused(InvalidValueError("occurredAt", Rule.BEFORE, CLOSED_AT.isoformat()))
 
 
@@ -289,6 +286,7 @@ def test_a_reopened_case_begins_again_where_it_was_handed_over(
     complaint = after(scenario, *closed, at(CLOSED_AT, because(reopens(DAYS))))
 
     assert complaint.state is state
+    assert complaint.closed_at is None
     assert not complaint.proposed
     assert not complaint.agreed
     assert complaint.outstanding == ()
@@ -445,7 +443,7 @@ def test_a_closed_case_raises_improvements_again_and_again(scenario: Any) -> Non
     complaint = after(scenario, *CLOSED)
 
     for _ in range(2):
-        complaint.raise_improvement(scenario.meta())
+        complaint.raise_improvement(scenario.meta(occurred_at=CLOSED_AT))
 
     assert complaint.state is S.CLOSED
     assert not complaint.pending_events, "the action is an aggregate of its own"

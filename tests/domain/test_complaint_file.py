@@ -30,6 +30,7 @@ from tests.domain.complaint_steps import (
     ACCUSED,
     CASE,
     COMMANDS,
+    CUSTOMER,
     EVIDENCE,
     HANDLER,
     INTAKE,
@@ -116,6 +117,15 @@ def test_a_case_keeps_the_policy_version_of_its_receipt(scenario: Any) -> None:
     register(complaint, scenario.meta(policy=PolicyVersion(UUID(int=3), 5)))
 
     assert complaint.policy == policy
+
+
+def test_a_case_knows_whose_it_is_and_which_shipment_it_is_about(scenario: Any) -> None:
+    complaint = Complaint(CASE)
+
+    receives(shipment=SHIPMENT, partner="shop")(complaint, scenario.meta())
+
+    assert (complaint.customer, complaint.partner) == (CUSTOMER, "shop")
+    assert complaint.shipment == SHIPMENT
 
 
 def test_the_circumstances_of_the_command_are_those_of_the_event(scenario: Any) -> None:
@@ -268,7 +278,7 @@ def test_the_same_digest_again_adds_nothing_and_answers_with_the_same_number(sce
 
 
 @pytest.mark.parametrize("replacement", [None, 2])
-def test_evidence_is_superseded_perhaps_by_another_piece(
+def test_evidence_is_superseded_perhaps_by_a_later_piece(
     scenario: Any, replacement: int | None
 ) -> None:
     scenario(Complaint).given(receive, adds_evidence(), adds_evidence(sha256="cd" * 32)).when(
@@ -288,15 +298,15 @@ def test_evidence_is_superseded_once(scenario: Any) -> None:
     ).when(supersedes(1)).refused(InvalidValueError("number", Rule.NOT_IN_LIST, "2"))
 
 
-@pytest.mark.parametrize("replacement", [1, 3], ids=["itself", "superseded"])
-def test_evidence_is_superseded_only_by_another_piece_that_counts(
+@pytest.mark.parametrize("replacement", [1, 2, 4, 5], ids=["earlier", "itself", "gone", "none"])
+def test_evidence_is_superseded_only_by_a_later_piece_that_counts(
     scenario: Any, replacement: int
 ) -> None:
-    pieces = (adds_evidence(sha256=f"{number:064x}") for number in (1, 2, 3))
+    pieces = (adds_evidence(sha256=f"{number:064x}") for number in (1, 2, 3, 4))
 
-    scenario(Complaint).given(receive, *pieces, supersedes(3)).when(
-        supersedes(1, replacement)
-    ).refused(InvalidValueError("by", Rule.NOT_IN_LIST, "2"))
+    scenario(Complaint).given(receive, *pieces, supersedes(4)).when(
+        supersedes(2, replacement)
+    ).refused(InvalidValueError("by", Rule.NOT_IN_LIST, "3"))
 
 
 def test_where_nothing_counts_nothing_is_superseded(scenario: Any) -> None:
@@ -406,6 +416,27 @@ def test_severity_is_neither_raised_nor_lowered_without_a_reason(
     scenario(Complaint).given(receives(severity=before)).when(reassesses(after)).refused(
         REASON_REQUIRED
     )
+
+
+@pytest.mark.parametrize(
+    ("step", "other"),
+    [
+        (reassesses(Severity.MAJOR), reassesses(Severity.GENERAL)),
+        (reclassifies(Category.LOSS), reclassifies(Category.DAMAGE)),
+        (names_accused("courier-8"), names_accused("courier-9")),
+    ],
+    ids=["severity", "category", "accused"],
+)
+def test_what_was_last_said_counts(scenario: Any, step: Step, other: Step) -> None:
+    complaint = Complaint(CASE)
+    receive(complaint, scenario.meta())
+    complaint.collect_events()
+    said = []
+    for each in (step, step, other, step):
+        each(complaint, scenario.meta(reason="a reason"))
+        said.append(len(complaint.collect_events()))
+
+    assert said == [1, 0, 1, 1]
 
 
 def test_a_case_gets_and_loses_priority(scenario: Any) -> None:

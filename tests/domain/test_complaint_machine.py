@@ -121,6 +121,8 @@ class Complaints(RuleBasedStateMachine):
             case Complaint.RemedyCarriedOut():
                 assert before["agreed"]
                 assert set(happened.measures) <= set(before["outstanding"])
+            case Complaint.EvidenceSuperseded(number=number, by=int(replacement)):
+                assert number < replacement <= before["evidence_count"]
             case Complaint.Merged():
                 assert before["state"] not in ENDED
                 assert happened.into != happened.originator_id
@@ -128,6 +130,7 @@ class Complaints(RuleBasedStateMachine):
                 assert before["state"] is S.CLOSED
                 assert not before["rated"]
                 assert happened.meta.actor not in workers(history)
+                assert before["closed_at"] <= happened.meta.occurred_at
             case Complaint.Reopened():
                 assert before["closed_at"] <= happened.meta.occurred_at
                 assert happened.meta.occurred_at <= before["closed_at"] + timedelta(days=30)

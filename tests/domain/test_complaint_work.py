@@ -306,7 +306,7 @@ def test_a_measure_named_twice_is_carried_out_once(scenario: Any) -> None:
 def test_only_an_outstanding_measure_is_carried_out(scenario: Any, measure: Measure) -> None:
     scenario(Complaint).given(*AGREED_AND_ANSWERED, carries_out(APOLOGY)).when(
         carries_out(REDELIVERY, measure)
-    ).refused(InvalidValueError("measures", Rule.NOT_IN_LIST, REDELIVERY))
+    ).refused(InvalidValueError("measures", Rule.NOT_IN_LIST, REDELIVERY.name))
 
 
 @pytest.mark.parametrize("step", [follow_up, close])

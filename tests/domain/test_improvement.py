@@ -154,6 +154,13 @@ def test_a_due_date_is_an_instant(scenario: Any, given: tuple[Step, ...]) -> Non
     )
 
 
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"raise"}))
+def test_nothing_happens_to_an_action_before_it_was_raised(scenario: Any, command: str) -> None:
+    scenario(ImprovementAction).given(raise_it).when(
+        COMMANDS[command], occurred_at=NOW - INSTANT, reason="a reason"
+    ).refused(InvalidValueError("occurredAt", Rule.BEFORE, NOW.isoformat()))
+
+
 def test_what_was_done_is_noted(scenario: Any) -> None:
     scenario(ImprovementAction).given(raise_it, note_progress).when(note_progress).then(
         scenario.event(ImprovementAction.ProgressNoted, progress="labels are ordered")

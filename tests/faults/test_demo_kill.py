@@ -16,12 +16,13 @@ import pytest
 
 from api.bootstrap import open_dispatcher
 from api.embedded_postgres import EmbeddedPostgres
+from api.logs import configure_logging
 from application.demonstration import Play, Script
 from application.eventstore.subject_keys import MasterKey
 from tests.demonstration import ELSEWHERE, content, topics
 
 UNTIL = date(2026, 3, 2)
-SIZE, SIZE_AT_FULL_VOLUME = 200, 3000
+SIZE, SIZE_AT_FULL_VOLUME = 200, 2000
 KILLS, KILLS_AT_FULL_VOLUME = 2, 20
 PATIENCE_SECONDS = 120.0
 
@@ -33,6 +34,7 @@ def played(conninfo: str, master: MasterKey, script: Script) -> None:
         async with open_dispatcher(conninfo, master, zone=ZoneInfo("Asia/Shanghai")) as dispatcher:
             await Play(script, dispatcher).perform()
 
+    configure_logging("WARNING")
     asyncio.run(perform())
 
 
