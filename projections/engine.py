@@ -385,7 +385,7 @@ def use_live_tables(connection: Connection[Any]) -> None:
     """Let the connection write the tables that readers see.
 
     A commit need not wait for the disk: rows and position are lost together, and projected again.
-    Rows are always found by an index: a plan that was made while a table was empty is kept for long.
+    Rows are found by an index, always: a plan made while a table was empty is kept for long.
     """
     connection.execute(search_path(LIVE_SCHEMAS))
     connection.execute("SET synchronous_commit = off")

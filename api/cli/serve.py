@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.bootstrap import keep_what_is_loaded
 from api.cli.context import fail, run, settings, ship_content
 from api.cli.demo import demonstration_keys, load_demonstration
 from api.database import Database, DatabaseUnusableError, make_data_dir, open_database
@@ -120,8 +121,10 @@ async def _serve(
 
     from api.app import create_app  # noqa: PLC0415
 
+    app = create_app(chosen, database)
+    keep_what_is_loaded()
     config = uvicorn.Config(
-        create_app(chosen, database),
+        app,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=10,

@@ -206,7 +206,9 @@ class Course:
     @property
     def is_simple(self) -> bool:
         """Say whether the front desk can settle it at first contact."""
-        return _AT_ONCE.issuperset(self.story.resolution.measures)
+        story = self.story
+        understood = story.category is story.taken_down.category
+        return understood and _AT_ONCE.issuperset(story.resolution.measures)
 
     # The parts of a case
 
@@ -245,18 +247,18 @@ class Course:
                     reason=None if story.taken_down.urgent else self.some("urgencies"))  # fmt: skip
 
     def assign(self) -> None:
-        """Hand it to the responsible department."""
-        team = self.team
-        self.do(team.head, AssignComplaint, 6, reason=self.some("assignments"),
-                department=team.department, handler=team.handler.id)  # fmt: skip
+        """Hand it to the responsible department, perhaps to another one first."""
+        team, reason = self.team, self.some("assignments")
+        if self.happens("reassigned"):
+            self.do(team.head, AssignComplaint, 6, reason=reason, department=team.other_department)
+            reason = self.some("reassignments")
+        self.do(team.head, AssignComplaint, 6, reason=reason, department=team.department,
+                handler=team.handler.id)  # fmt: skip
         if self.happens("severity"):
             severity = self.story.taken_down.severity
             raised = {Severity.GENERAL: Severity.SERIOUS, Severity.SERIOUS: Severity.MAJOR}
             self.do(team.head, ReassessSeverity, 6, reason=self.some("severities"),
                     severity=raised.get(severity, Severity.SERIOUS))  # fmt: skip
-        if self.happens("reassigned"):
-            self.do(team.head, AssignComplaint, 10, reason=self.some("reassignments"),
-                    department=team.other_department, handler=team.handler.id)  # fmt: skip
 
     def investigate(self) -> None:
         """Find out what happened."""

@@ -35,7 +35,8 @@ _FEES: Final = {
 _SCORES: Final = weights({Score(5): 60, Score(4): 22, Score(3): 10, Score(2): 5, Score(1): 3})
 _SCORES_OF_LATE: Final = weights({Score(1): 30, Score(2): 35, Score(3): 25, Score(4): 10})
 _LATE: Final = 0.15
-_LATE_CATEGORIES: Final = frozenset({Category.DELAY, Category.LOSS})
+LATE: Final = frozenset({Category.DELAY, Category.LOSS})
+"""What is complained of only some days after the promise."""
 _INSURED: Final = 0.25
 _RATED: Final = 0.25
 _COMMENTED: Final = 0.4
@@ -92,6 +93,12 @@ class Parcel:
         )
 
 
+def days_without(sent: Parcel, complained: int) -> int:
+    """Return for how many days the customer of a late parcel had to wait for it, or still has."""
+    come = complained if sent.delivered is None else min(sent.delivered, complained)
+    return max(2, (come - sent.promised) // DAY + 1)
+
+
 def parcel(
     chance: Random,
     waybill: Waybill,
@@ -100,25 +107,26 @@ def parcel(
     *,
     clock: Clock,
     words: Wording,
-    signed: bool = False,
+    arrived: bool = False,
     places: Sequence[Place] = PLACES,
 ) -> Parcel:
     """Return a shipment of which somebody complains at that time, of such a category (None: no).
 
-    ``signed`` says of a lost one that somebody signed for it nevertheless.
+    ``arrived`` says of a late or lost one that it was handed over to somebody before.
     """
-    destination = _open_place(chance, places, complained)
+    destination = open_place(chance, places, complained)
     origin = pick(chance, places)
     service = service_between(origin, destination)
     days = _DAYS[service]
-    late = category in _LATE_CATEGORIES or chance.random() < _LATE
+    late = category in LATE or chance.random() < _LATE
     # What is late is complained of some days after the promise, the rest once it has come.
-    back = days + (chance.randint(1, 4) if late else chance.randint(0, 3))
+    back = days + (chance.randint(3, 8) if late else chance.randint(0, 3))
     accepted = clock.polite(complained - back * DAY - chance.randint(13, 22) * HOUR)
     promised = (accepted // DAY + days + 1) * DAY  # by the end of that day
     delivered = None
-    if signed or category is not Category.LOSS:
-        delivered = _delivered(chance, complained, promised, category, clock, late=late)
+    if arrived or category is not Category.LOSS:
+        awaited = category is Category.DELAY and not arrived
+        delivered = _delivered(chance, complained, promised, clock, late=late, awaited=awaited)
     if delivered is not None:
         delivered = max(delivered, accepted + 9 * HOUR)
     steps = [
@@ -151,13 +159,13 @@ def _delivered(
     chance: Random,
     complained: int,
     promised: int,
-    category: Category | None,
     clock: Clock,
     *,
     late: bool,
+    awaited: bool,
 ) -> int | None:
     """Return when it was handed over, None if it is not yet."""
-    if category is Category.DELAY:
+    if awaited:
         delivered = clock.polite(max(promised, complained) + chance.randint(5, 60) * HOUR)
         return delivered if delivered < 0 else None
     before = complained - (promised if late else complained)
@@ -166,7 +174,8 @@ def _delivered(
     return delivered if delivered < complained else delivered - DAY
 
 
-def _open_place(chance: Random, places: Sequence[Place], at: int) -> Place:
+def open_place(chance: Random, places: Sequence[Place], at: int) -> Place:
+    """Return a place whose outlet is open at that time."""
     while True:
         place = pick(chance, places)
         if place.closed_on is None or at < -(place.closed_on + 30) * DAY:

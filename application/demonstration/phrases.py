@@ -42,13 +42,13 @@ class Finding:
 class Told:
     """What the customer tells, and what may be behind it.
 
-    ``signed`` says that a parcel that is lost had been signed for.
+    ``arrived`` says that a parcel that is late or lost was handed over to somebody.
     """
 
     subjects: tuple[str, ...]
     happened: str
     findings: tuple[Finding, ...]
-    signed: bool
+    arrived: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _phrases(read: Mapping[str, Any]) -> Phrases:
             tuple(one["subjects"]),
             one["happened"],
             tuple(findings[place - 1] for place in one["findings"]),
-            one.get("signed", False),
+            one.get("arrived", False),
         )
         for one in read["told"]
     )

@@ -12,7 +12,7 @@ from typing import Final
 from application.complaints import ReceivedComplaint
 from application.demonstration.clock import DAY, HOUR, Clock
 from application.demonstration.company import CUSTOMER_SERVICE, PLACES, Place
-from application.demonstration.parcels import Parcel, parcel
+from application.demonstration.parcels import LATE, Parcel, days_without, open_place, parcel
 from application.demonstration.people import Roster
 from application.demonstration.phrases import (
     Resolution,
@@ -234,12 +234,14 @@ class Stories:
                 category,
                 clock=self._clock,
                 words=words,
-                signed=told.signed,
+                arrived=told.arrived,
                 places=places,
             )
-        place = pick(chance, places) if sent is None else sent.destination
+        place = open_place(chance, places, at) if sent is None else sent.destination
         origin = pick(chance, places) if sent is None else sent.origin
         slots = _slots(chance, language, words, origin, place)
+        if sent is not None and category in LATE:
+            slots["days"] = str(days_without(sent, at))
         return Story(
             number=number,
             at=at,

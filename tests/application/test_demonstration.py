@@ -369,7 +369,7 @@ def test_both_languages_say_the_same_things() -> None:
 def shape(about: Phrases) -> list[Any]:
     """Return what the phrases of a category are like, whatever they say."""
     return [
-        (told.signed, [[one.measures for one in f.resolutions] for f in told.findings])
+        (told.arrived, [[one.measures for one in f.resolutions] for f in told.findings])
         for told in about.told
     ]
 

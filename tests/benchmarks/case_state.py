@@ -13,7 +13,7 @@ import httpx
 import psycopg
 
 from api.app import create_app
-from api.bootstrap import open_event_store, utc_now
+from api.bootstrap import keep_what_is_loaded, open_event_store, utc_now
 from api.case_state import Moment, case_at
 from api.database import Database
 from api.logs import configure_logging
@@ -87,6 +87,7 @@ async def _measure(conninfo: str, master: MasterKey, scale: float) -> None:
         settings = Settings.from_env({"REDRESS_DATA_DIR": tempfile.gettempdir()})
         app = create_app(settings, Database(url=conninfo, embedded=None, master=master))
         await stack.enter_async_context(app.router.lifespan_context(app))
+        keep_what_is_loaded()
         client = await stack.enter_async_context(
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(app),

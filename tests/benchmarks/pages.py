@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from api.app import create_app
-from api.bootstrap import open_dispatcher, utc_now
+from api.bootstrap import keep_what_is_loaded, open_dispatcher, utc_now
 from api.database import Database
 from api.settings import Settings
 from application.api_keys import IssueApiKey, make_key
@@ -70,6 +70,7 @@ async def _measure(
             await door.execute(issue, Call(caller=_OPERATOR))
         app = create_app(settings, Database(url=conninfo, embedded=None, master=master))
         await stack.enter_async_context(app.router.lifespan_context(app))
+        keep_what_is_loaded()
         client = await stack.enter_async_context(
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(app),
