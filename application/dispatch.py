@@ -226,6 +226,12 @@ class Dispatcher:
             if desk.used_cache:
                 raise _DecidedOnOldStateError from refusal
             if isinstance(refusal, InvalidValueError):
+                # The state that this command made may be what refuses its repetition.
+                asked_before = given_key or not first
+                if asked_before and (
+                    earlier := await self._store.find_idempotency(idempotency.key)
+                ):
+                    raise earlier from refusal
                 raise  # a mistake of the sender's, who may correct it under the same key
             if given_key:
                 await desk.store_refusal(idempotency.answered(refusal_to_stored(refusal)))

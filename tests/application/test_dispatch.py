@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from application.complaint_endings import CloseComplaint, RateHandling
+from application.complaint_notes import AddEvidence, SupersedeEvidence
 from application.complaint_work import AnswerComplaint, AssignComplaint, RegisterComplaint
 from application.complaints import ImportComplaint, ReceiveComplaint, ReceivedComplaint
 from application.dispatch import CLOCK_SKEW, Outcome
@@ -19,7 +20,7 @@ from application.shipments import (
 )
 from domain.categories import Category
 from domain.complaint_life import LifeCycleRule
-from domain.complaint_words import Channel
+from domain.complaint_words import Channel, EvidenceKind
 from domain.errors import (
     IdempotencyKeyReusedError,
     InvalidValueError,
@@ -159,6 +160,27 @@ def test_an_outcome_is_repeated_even_if_the_command_would_be_refused_by_now(offi
     office.do(RateHandling(complaint=complaint, score=Score(5)), ACCOUNT_AGENT)
 
     assert office.do(close, idempotency_key="k1") == replace(first, repeated=True)
+
+
+def test_an_outcome_is_repeated_even_if_its_values_are_refused_by_now(office: Any) -> None:
+    complaint = office.received()
+    evidence = AddEvidence(
+        complaint=complaint,
+        kind=EvidenceKind.PHOTOGRAPH,
+        media_type="image/jpeg",
+        size=3,
+        sha256="0" * 64,
+        reference="s3://evidence/1",
+    )
+    office.do(evidence)
+    supersede = SupersedeEvidence(complaint=complaint, number=1)
+    first = office.do(supersede, idempotency_key="k1")
+
+    for door in (0, 1):
+        again = office.do(supersede, idempotency_key="k1", door=door)
+        assert again == replace(first, repeated=True)
+    with pytest.raises(InvalidValueError):
+        office.do(supersede, idempotency_key="k2")
 
 
 def test_a_request_whose_first_is_still_running_is_told_so(office: Any) -> None:

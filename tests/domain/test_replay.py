@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from eventsourcing.domain import OriginatorIDError, OriginatorVersionError
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.aggregate import Aggregate, DomainEvent, event
@@ -277,6 +277,8 @@ def test_every_aggregate_is_replayed_here() -> None:
     assert set(COMMANDS) == {e.aggregate_class for e in EVENTS} == set(ORDERLY)
 
 
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""On a machine that does other things, too, drawing a life may take a while."""
 by_aggregate = pytest.mark.parametrize("cls", sorted(COMMANDS, key=lambda c: c.KIND))
 Life = list[tuple[Step, dict[str, Any]]]
 
@@ -312,6 +314,7 @@ def state_of(aggregate: Aggregate) -> dict[str, Any]:
 
 @by_aggregate
 @given(data=st.data())
+@patiently
 def test_a_replay_gives_the_aggregate_that_decided(
     scenario: Any, cls: type[Aggregate], data: st.DataObject
 ) -> None:
@@ -326,6 +329,7 @@ def test_a_replay_gives_the_aggregate_that_decided(
 
 @by_aggregate
 @given(data=st.data())
+@patiently
 def test_events_are_numbered_without_gaps(
     scenario: Any, cls: type[Aggregate], data: st.DataObject
 ) -> None:
@@ -382,6 +386,7 @@ def happenings(cls: type[Aggregate]) -> st.SearchStrategy[tuple[type[DomainEvent
 
 @by_aggregate
 @given(data=st.data())
+@patiently
 def test_no_recorded_event_is_ever_refused(
     scenario: Any, cls: type[Aggregate], data: st.DataObject
 ) -> None:
