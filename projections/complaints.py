@@ -404,8 +404,8 @@ class ComplaintsProjection(Projection):
 
     @on(
         Complaint.AccusedNamed,
-        en="The person complained about was named",
-        zh="已确认被投诉人",
+        en="{accused} was named as the person complained about",
+        zh="确认被投诉人为{accused}",
     )
     def accused_named(self, event: Complaint.AccusedNamed, _entry: Entry, batch: Batch) -> None:
         """Keep the person away from the case."""

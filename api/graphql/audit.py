@@ -12,6 +12,7 @@ from api.graphql.commands import copied
 from api.graphql.context import ApiInfo
 from api.graphql.nodes import as_uuid, global_id
 from api.graphql.scalars import AsOf, Lang, Long
+from domain.complaint import Complaint
 from domain.metadata import SourceKind
 from domain.roles import Role
 from projections.audit import CASE_ENTRIES, CaseEntryRow
@@ -37,6 +38,12 @@ class PolicyVersion:
     version: int
 
 
+_TOLD_TO_PARTNERS: Final = {
+    Complaint.AccusedNamed.TOPIC: ("The person complained about was named", "已确认被投诉人")
+}
+"""Sentences of events whose own ones are not for partners."""
+
+
 @strawberry.type(description="One step of a case: who did what, when, why, under which rule.")
 class CaseEntry:
     """An event of the case."""
@@ -60,10 +67,15 @@ class CaseEntry:
     historical: bool
     policy: PolicyVersion | None
 
-    @strawberry.field(description="What happened, as a sentence.")
-    def sentence(self, lang: Lang = Lang.EN) -> str:
+    @strawberry.field(
+        description="What happened, as a sentence; to partners without names of staff."
+    )
+    def sentence(self, info: ApiInfo, lang: Lang = Lang.EN) -> str:
         """Return the sentence."""
-        return self.row.sentence_zh if lang is Lang.ZH else self.row.sentence_en
+        told = (self.row.sentence_en, self.row.sentence_zh)
+        if info.context.caller.partner is not None:
+            told = _TOLD_TO_PARTNERS.get(self.row.topic, told)
+        return told[lang is Lang.ZH]
 
 
 def _entry(row: CaseEntryRow) -> CaseEntry:

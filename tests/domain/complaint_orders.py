@@ -1,6 +1,6 @@
 """Random orders to complaints: any command, with arguments that fit it or not."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -76,7 +76,7 @@ ORDERS: Final = {
     "follow_up": order("follow_up", outcome=st.sampled_from(FollowUpOutcome), note=perhaps_text),
     "close": order("close"),
     "rate": order("rate", score=st.integers(1, 5).map(Score), comment=perhaps_text),
-    "reopen": order("reopen", within_days=st.sampled_from([1, 30])),
+    "reopen": order("reopen", within_days=st.sampled_from([30, 30, 1])),
     "dispute": order("dispute", objection=texts),
     "wait_for_customer": order("wait_for_customer", asked=texts),
     "resume": order("resume", customer_answered=st.booleans()),
@@ -110,14 +110,20 @@ ORDERS: Final = {
     ),
     "raise_improvement": order("raise_improvement"),
 }
-circumstances = st.builds(
-    Metadata,
-    # Mostly later than the receipts, in any order.
-    occurred_at=st.integers(-20, 1_500).map(lambda hours: DAY + timedelta(hours=hours)),
-    actor=people,
-    role=st.sampled_from(Role),
-    correlation=st.just(UUID(int=2)),
-    source=st.just(Source(SourceKind.API)),
-    reason=st.sampled_from(["a reason", "another reason", None]),
-)
-at_intake = circumstances.map(lambda meta: replace(meta, occurred_at=DAY))
+
+
+def circumstances_of(hours: st.SearchStrategy[int]) -> st.SearchStrategy[Metadata]:
+    return st.builds(
+        Metadata,
+        occurred_at=hours.map(lambda passed: DAY + timedelta(hours=passed)),
+        actor=people,
+        role=st.sampled_from(Role),
+        correlation=st.just(UUID(int=2)),
+        source=st.just(Source(SourceKind.API)),
+        reason=st.sampled_from(["a reason", "another reason", "a third one", None]),
+    )
+
+
+circumstances = circumstances_of(st.integers(-20, 1_500))
+"""Mostly later than the receipts, in any order."""
+at_intake = circumstances_of(st.integers(0, 300))

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 
 from domain.aggregate import DomainEvent
 from domain.complaint import Complaint
-from domain.complaint_life import ALLOWED_IN, ComplaintState, refusing_rule
+from domain.complaint_life import ALLOWED_IN, OPEN, ComplaintState, refusing_rule
 from domain.errors import DomainError
 from domain.metadata import Metadata
 from domain.roles import PersonId
@@ -29,7 +29,7 @@ ENDED: Final = {S.DECLINED, S.WITHDRAWN, S.MERGED}
 WAY_ON: Final = {
     S.BLANK: ("receive",),
     S.RECEIVED: ("register", "register", "answer"),
-    S.REGISTERED: ("assign", "assign", "assign", "answer"),
+    S.REGISTERED: ("assign", "assign", "assign", "answer", "merge"),
     S.ASSIGNED: ("start_investigation", "answer"),
     S.INVESTIGATING: ("propose_resolution", "propose_resolution", "record_investigation", "answer"),
     S.PROPOSED: ("agree_resolution", "agree_resolution", "answer", "reject_resolution"),
@@ -37,8 +37,8 @@ WAY_ON: Final = {
     S.ANSWERED: ("carry_out_remedy", "carry_out_remedy", "agree_resolution", "follow_up", "close"),
     S.REMEDIED: ("follow_up",),
     S.FOLLOWED_UP: ("close", "close", "dispute"),
-    S.WAITING: ("resume",),
-    S.CLOSED: ("rate", "rate", "reopen", "link", "raise_improvement"),
+    S.WAITING: ("resume", "resume", "resume", "merge"),
+    S.CLOSED: ("rate", "reopen", "reopen", "raise_improvement"),
 }
 """What mostly comes next, so that random orders get far."""
 RARE: Final = {"decline", "withdraw"}
@@ -123,9 +123,8 @@ class Complaints(RuleBasedStateMachine):
                 assert set(happened.measures) <= set(before["outstanding"])
             case Complaint.EvidenceSuperseded(number=number, by=int(replacement)):
                 assert number < replacement <= before["evidence_count"]
-            case Complaint.Merged():
-                assert before["state"] not in ENDED
-                assert happened.into != happened.originator_id
+            case Complaint.Merged() | Complaint.Absorbed():
+                assert before["state"] in OPEN
             case Complaint.HandlingRated():
                 assert before["state"] is S.CLOSED
                 assert not before["rated"]
