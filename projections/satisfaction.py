@@ -110,6 +110,11 @@ def _wilson(satisfied: int, count: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def load_statistics() -> None:
+    """Import the library, so that the first who asks for figures does not wait for it."""
+    _result_type()
+
+
 @cache
 def _result_type() -> Any:
     """Return the library's result of a binomial test, which knows the interval.

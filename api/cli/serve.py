@@ -20,6 +20,7 @@ from api.database import Database, DatabaseUnusableError, make_data_dir, open_da
 from api.logs import configure_logging
 from api.settings import Settings
 from api.supervision import keep_child, keep_database
+from projections.satisfaction import load_statistics
 
 if TYPE_CHECKING:
     import uvicorn
@@ -160,3 +161,4 @@ async def _announce(
         typer.echo(f"Demonstration keys, one per role (also in {chosen.demo_keys_file}):")
         for role, key in demonstration_keys(chosen).items():
             typer.echo(f"  {role:<16} {key}")
+    await asyncio.to_thread(load_statistics)
