@@ -25,7 +25,7 @@ RECONNECT_SECONDS = 2.0
 
 def as_role(conninfo: str, role: str, *, statement_timeout_ms: int = _STATEMENT_TIMEOUT_MS) -> str:
     """Return the connection string that acts in one of the three roles of the migrations."""
-    options = f"-c role={role} -c statement_timeout={statement_timeout_ms}"
+    options = f"-c role={role} -c statement_timeout={statement_timeout_ms} -c timezone=UTC"
     return make_conninfo(conninfo, options=options, **_NETWORK)
 
 

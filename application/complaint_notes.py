@@ -240,7 +240,7 @@ async def settle_checklist_item(command: SettleChecklistItem, desk: Desk) -> UUI
 async def record_quality_step(command: RecordQualityStep, desk: Desk) -> UUID:
     """Load, note a step taken with departments that there are, save."""
     complaint, meta = await case_file(command, desk)
-    complaint.take_quality_step(command.step, command.departments, meta)
+    complaint.record_quality_step(command.step, command.departments, meta)
     for department in command.departments:
         await require_unit(desk, UnitKind.DEPARTMENT, department, meta.occurred_at)
     desk.save(complaint)

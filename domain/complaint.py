@@ -9,6 +9,7 @@ in ``domain/complaint_life.py``. Three parts, one aggregate: the file (``complai
 work (``complaint_work.py``), and here the endings.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from domain.errors import (
 from domain.metadata import Metadata
 from domain.personal import Personal
 from domain.rating import Score
+from domain.roles import PersonId
 
 
 class Complaint(ComplaintWork):
@@ -71,15 +73,18 @@ class Complaint(ComplaintWork):
         into: UUID
 
     class Absorbed(DomainEvent):
-        """A duplicate was merged into this complaint."""
+        """A duplicate was merged into this complaint; who had to do with it comes along."""
 
         TOPIC = "complaint.absorbed"
         LINKS = ("duplicate",)
         duplicate: UUID
+        accused: tuple[PersonId, ...] = ()
+        worked_by: tuple[PersonId, ...] = ()
 
     def close(self, meta: Metadata) -> None:
         """End the case, when everything agreed is carried out."""
         self._may("close", meta)
+        self._refuse_without_resolution()
         self._refuse_outstanding()
         self._closed(meta=meta)
 
@@ -133,7 +138,12 @@ class Complaint(ComplaintWork):
             raise MergeTargetEndedError(into.id, into.state)
         into.require("absorb", meta)
         self._merged(into=into.id, meta=meta)
-        into._absorbed(duplicate=self.id, meta=meta)  # noqa: SLF001  the other half of one fact
+        into._absorbed(  # noqa: SLF001  the other half of one fact
+            duplicate=self.id,
+            accused=tuple(sorted(self.kept_away)),
+            worked_by=tuple(sorted(self.worked_by)),
+            meta=replace(meta, policy=into.policy),
+        )
 
     def raise_improvement(self, meta: Metadata) -> None:
         """Check that the case may raise an improvement action (source 0, 1.1.20(2))."""
@@ -177,5 +187,15 @@ class Complaint(ComplaintWork):
         self.merged_into = into
 
     @event(Absorbed)
-    def _absorbed(self, duplicate: UUID, meta: Metadata) -> None:
+    def _absorbed(
+        self,
+        duplicate: UUID,
+        accused: tuple[PersonId, ...],
+        worked_by: tuple[PersonId, ...],
+        meta: Metadata,
+    ) -> None:
         self.links.add(duplicate)
+        self.worked_by.update(worked_by)
+        if self.accused is None and accused:
+            self.accused = accused[0]
+        self._keep_away(accused)

@@ -3,6 +3,7 @@
 The first of the three parts of ``Complaint`` (domain/complaint.py).
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -154,9 +155,12 @@ class ComplaintFile(Aggregate):
     severity: Severity | None
     urgent: bool
     accused: PersonId | None
+    kept_away: set[PersonId]
     department: str | None
     handler: PersonId | None
     worked_by: set[PersonId]
+    escalated: bool
+    answered_before: bool
     evidence: dict[str, int]
     evidence_count: int
     links: set[UUID]
@@ -178,6 +182,8 @@ class ComplaintFile(Aggregate):
         self.severity = None
         self.urgent = False
         self.accused = None
+        self.kept_away = set()
+        self.escalated = self.answered_before = False
         self.department = self.handler = None
         self.worked_by = set()
         self.evidence = {}
@@ -188,8 +194,6 @@ class ComplaintFile(Aggregate):
         self.outstanding = ()
         self.rated = False
         self.merged_into = None
-
-    # What every decision asks first
 
     def require(self, command: str, meta: Metadata) -> None:
         """Refuse a command that does not fit the state, or a time before the complaint."""
@@ -203,15 +207,13 @@ class ComplaintFile(Aggregate):
             raise InvalidValueError("occurredAt", Rule.BEFORE, self.received_at.isoformat())
 
     def refuse_accused(self, person: PersonId | None) -> None:
-        """Keep the person complained about away from the case (domain.md 2)."""
-        if person is not None and person == self.accused:
+        """Keep whoever was ever named as complained about away from the case (domain.md 2)."""
+        if person is not None and person in self.kept_away:
             raise ConflictOfInterestError(person)
 
     def _may(self, command: str, meta: Metadata) -> None:
         self.require(command, meta)
         self.refuse_accused(meta.actor)
-
-    # Decisions
 
     def receive(
         self,
@@ -338,7 +340,7 @@ class ComplaintFile(Aggregate):
     def name_accused(self, accused: PersonId, meta: Metadata) -> None:
         """Name the person complained about; if they handle the case, they no longer do."""
         self._may("name_accused", meta)
-        if accused != self.accused:
+        if accused not in self.kept_away:
             self._accused_named(accused=accused, meta=meta)
 
     def escalate(self, to: PersonId, demanded_by: DemandedBy, meta: Metadata) -> None:
@@ -365,7 +367,7 @@ class ComplaintFile(Aggregate):
         if item not in self.settled:
             self._checklist_item_settled(item=item, outcome=outcome, meta=meta)
 
-    def take_quality_step(
+    def record_quality_step(
         self, step: QualityStep, departments: tuple[str, ...], meta: Metadata
     ) -> None:
         """Note a step of a quality case; notified or meeting departments are named."""
@@ -375,8 +377,6 @@ class ComplaintFile(Aggregate):
         if step in _OF_DEPARTMENTS and not departments:
             raise InvalidValueError("departments", Rule.REQUIRED)
         self._quality_step_taken(step=step, departments=departments, meta=meta)
-
-    # Evolution
 
     @event(Received)
     def _received(
@@ -413,6 +413,10 @@ class ComplaintFile(Aggregate):
         self.severity = severity
         self.urgent = urgent
         self.accused = accused
+        if accused is not None:
+            self.kept_away.add(accused)
+        if shipment is not None:
+            self.links.add(shipment)
 
     @event(EvidenceAdded)
     def _evidence_added(
@@ -453,13 +457,18 @@ class ComplaintFile(Aggregate):
     @event(AccusedNamed)
     def _accused_named(self, accused: PersonId, meta: Metadata) -> None:
         self.accused = accused
-        if self.handler == accused:
-            self.handler = None
+        self._keep_away([accused])
 
     @event(Escalated)
     def _escalated(self, to: PersonId, demanded_by: DemandedBy, meta: Metadata) -> None:
         self.handler = to
+        self.escalated = True
         self.worked_by.add(to)
+
+    def _keep_away(self, people: Iterable[PersonId]) -> None:
+        self.kept_away.update(people)
+        if self.handler in self.kept_away:
+            self.handler = None
 
     @event(FeedbackGiven)
     def _feedback_given(self, feedback: Personal, meta: Metadata) -> None:
@@ -484,6 +493,5 @@ def _require_reason(meta: Metadata) -> None:
         raise InvalidValueError("reason", Rule.REQUIRED)
 
 
-def _listed(numbers: object) -> str:
-    assert hasattr(numbers, "__iter__")
+def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(str(number) for number in sorted(numbers))

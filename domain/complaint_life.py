@@ -46,12 +46,12 @@ ALLOWED_IN: Final[Mapping[str, frozenset[ComplaintState]]] = {
     "start_investigation": frozenset({S.ASSIGNED}),
     "record_investigation": frozenset({S.INVESTIGATING}),
     "propose_resolution": frozenset({S.INVESTIGATING, S.PROPOSED}),
-    "agree_resolution": frozenset({S.PROPOSED, S.ANSWERED}),
+    "agree_resolution": frozenset({S.PROPOSED, S.ANSWERED, S.FOLLOWED_UP}),
     "reject_resolution": frozenset({S.PROPOSED}),
     "answer": frozenset(
         {S.RECEIVED, S.REGISTERED, S.ASSIGNED, S.INVESTIGATING, S.PROPOSED, S.AGREED}
     ),
-    "carry_out_remedy": frozenset({S.ANSWERED}),
+    "carry_out_remedy": frozenset({S.ANSWERED, S.FOLLOWED_UP}),
     "follow_up": frozenset({S.ANSWERED, S.REMEDIED, S.FOLLOWED_UP}),
     "close": frozenset({S.ANSWERED, S.FOLLOWED_UP}),
     "rate": frozenset({S.CLOSED}),

@@ -182,16 +182,14 @@ class ComplaintWork(ComplaintFile):
     def answer(self, answer: Personal, meta: Metadata) -> None:
         """Tell the customer the outcome.
 
-        Before any assignment it is a first-contact resolution. A complaint that was forwarded is
-        answered on a resolution that names its rule (source 0, 1.1.18); an enquiry or a suggestion
-        needs none.
+        The first answer, before any assignment or escalation, is a first-contact resolution. A
+        complaint that was forwarded is answered on a resolution that names its rule (source 0,
+        1.1.18); an enquiry or a suggestion needs none.
         """
         self._may("answer", meta)
-        assert self.category is not None
-        forwarded = self.department is not None
-        if forwarded and not self.proposed and CATEGORIES[self.category].is_complaint:
-            raise ResolutionNeededError(self.id)
-        self._answered(answer=answer, first_contact=not forwarded, meta=meta)
+        self._refuse_without_resolution()
+        first_contact = not (self._forwarded or self.answered_before)
+        self._answered(answer=answer, first_contact=first_contact, meta=meta)
 
     def carry_out_remedy(
         self, measures: tuple[Measure, ...], note: Personal | None, meta: Metadata
@@ -208,9 +206,9 @@ class ComplaintWork(ComplaintFile):
                     "measures", Rule.NOT_IN_LIST, ", ".join(m.name for m in self.outstanding)
                 )
         done = tuple(dict.fromkeys(measures)) or self.outstanding
-        self._remedy_carried_out(
-            measures=done, last=set(done) == set(self.outstanding), note=note, meta=meta
-        )
+        if done:
+            last = set(done) == set(self.outstanding)
+            self._remedy_carried_out(measures=done, last=last, note=note, meta=meta)
 
     def follow_up(self, outcome: FollowUpOutcome, note: Personal | None, meta: Metadata) -> None:
         """Note what the customer said afterwards."""
@@ -227,6 +225,16 @@ class ComplaintWork(ComplaintFile):
         """Go on where the case stood."""
         self._may("resume", meta)
         self._resumed(customer_answered=customer_answered, meta=meta)
+
+    @property
+    def _forwarded(self) -> bool:
+        """Whether others than who took it in have, or had, to do with it."""
+        return self.department is not None or self.escalated
+
+    def _refuse_without_resolution(self) -> None:
+        assert self.category is not None
+        if self._forwarded and not self.proposed and CATEGORIES[self.category].is_complaint:
+            raise ResolutionNeededError(self.id)
 
     def _refuse_outstanding(self) -> None:
         if self.agreed and self.outstanding:
@@ -249,9 +257,10 @@ class ComplaintWork(ComplaintFile):
         elif (self.state, self.resumes_to) == (ComplaintState.WAITING, ComplaintState.REGISTERED):
             self.resumes_to = ComplaintState.ASSIGNED
         self.department = department
-        self.handler = handler
         if handler is not None:
             self.worked_by.add(handler)
+        if handler is not None or not self.escalated:  # who a case was escalated to keeps it
+            self.handler = handler
 
     @event(InvestigationStarted)
     def _investigation_started(self, meta: Metadata) -> None:
@@ -290,6 +299,7 @@ class ComplaintWork(ComplaintFile):
     @event(Answered)
     def _answered(self, answer: Personal, first_contact: bool, meta: Metadata) -> None:  # noqa: FBT001
         self.state = ComplaintState.ANSWERED
+        self.answered_before = True
         self.worked_by.add(meta.actor)
 
     @event(RemedyCarriedOut)

@@ -8,8 +8,8 @@ from uuid import UUID
 from domain.aggregate import DomainEvent
 from domain.complaint import Complaint
 from domain.complaint_life import OPEN, ComplaintState
-from domain.complaint_words import Severity
-from projections.engine import Batch, Entry, Handler, Projection, on, says
+from domain.complaint_words import LinkedKind, Severity
+from projections.engine import Batch, Entry, Handler, Projection, on
 from projections.tables import Table
 
 
@@ -94,8 +94,6 @@ class ComplaintTextsRow:
 
 COMPLAINTS = Table("complaints", ComplaintRow)
 COMPLAINT_TEXTS = Table("complaint_texts", ComplaintTextsRow, schema="read_personal")
-
-says(Complaint.Absorbed, en="A duplicate was merged into this complaint", zh="一件重复投诉并入本案")
 
 _SEVERITIES: Final = tuple(Severity)
 _RECEIVED_BITS: Final = 60
@@ -213,7 +211,9 @@ class ComplaintsProjection(Projection):
             _move(row, ComplaintState.ASSIGNED, event)
         elif row.resumes_to == ComplaintState.REGISTERED:
             row.resumes_to = ComplaintState.ASSIGNED.value
-        row.department, row.handler = event.department, event.handler
+        row.department = event.department
+        if event.handler is not None or row.escalated_to is None:
+            row.handler = event.handler
         row.assigned_at = row.assigned_at or event.meta.occurred_at
 
     @on(Complaint.InvestigationStarted, en="Investigation started", zh="开始调查")
@@ -368,6 +368,20 @@ class ComplaintsProjection(Projection):
         row = _moved(event, ComplaintState.MERGED, batch)
         row.ended_at = event.meta.occurred_at
         row.merged_into = event.into
+
+    @on(
+        Complaint.Absorbed,
+        en="A duplicate was merged into this complaint",
+        zh="一件重复投诉并入本案",
+    )
+    def absorbed(self, event: Complaint.Absorbed, _entry: Entry, batch: Batch) -> None:
+        """Keep the link, and those away whom the duplicate accuses."""
+        row = _noted(event, batch)
+        row.links = f"{row.links} {LinkedKind.COMPLAINT}:{event.duplicate}".strip()
+        if row.accused is None and event.accused:
+            row.accused = event.accused[0]
+        if row.handler in event.accused:
+            row.handler = None
 
     @on(Complaint.Linked, en="Linked with a {kind.en}", zh="关联{kind.zh}")
     def linked(self, event: Complaint.Linked, _entry: Entry, batch: Batch) -> None:

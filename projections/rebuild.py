@@ -30,7 +30,8 @@ _MAX_POSITION: LiteralString = "SELECT coalesce(max(notification_id), 0) FROM lo
 _INDEXES: LiteralString = """
 SELECT c.relname, pg_get_indexdef(i.indexrelid), i.indisprimary
 FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-WHERE i.indrelid = %s::regclass AND i.indisprimary = %s
+WHERE i.indrelid = %s::regclass
+    AND (i.indisprimary OR pg_get_indexdef(i.indexrelid, 1, TRUE) IS NOT DISTINCT FROM %s) = %s
 """
 
 
@@ -59,6 +60,7 @@ def rebuild(
             _create_shadow(connection, projection)
         connection.execute(search_path([_SHADOW_SCHEMA]))
         connection.execute("SET synchronous_commit = off")
+        connection.execute("SET enable_seqscan = off")  # as use_live_tables does, and why
         projector = Projector(connection, feed, opener, batch_events=_BATCH_EVENTS)
         last = _one(connection, _MAX_POSITION)
         while reached := projector.advance(projection, tracked_as=shadow):
@@ -67,6 +69,7 @@ def rebuild(
     finally:
         _drop_shadow(connection, projection, shadow)
         connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_LOCK_CLASS, name])
+        connection.execute("RESET enable_seqscan")
         connection.execute(search_path(LIVE_SCHEMAS))
 
 
@@ -85,16 +88,17 @@ def _create_shadow(connection: Connection[Any], projection: Projection) -> None:
                 _shadow(table), _live(table)
             )
         )
-        _create_indexes(connection, table, primary=True)
+        _create_indexes(connection, table, for_filling=True)
 
 
-def _create_indexes(connection: Connection[Any], table: Table[Any], *, primary: bool) -> None:
+def _create_indexes(connection: Connection[Any], table: Table[Any], *, for_filling: bool) -> None:
     """Give the shadow the indexes of the live table, under the same names.
 
-    Filling needs the primary key; the others are built faster when everything is there.
+    Filling needs the primary key and, where rows are loaded by their stream, what begins with it;
+    the others are built faster when everything is there.
     """
     live = f"{table.schema}.{table.name}"
-    rows = connection.execute(_INDEXES, [live, primary]).fetchall()
+    rows = connection.execute(_INDEXES, [live, table.stream, for_filling]).fetchall()
     for name, definition, is_constraint in rows:
         shadowed = definition.replace(f" ON {live} ", f" ON {_SHADOW_SCHEMA}.{table.name} ", 1)
         connection.execute(shadowed)
@@ -112,7 +116,7 @@ def _swap(
     """Stop the live projector at its position's row, catch up, and change places."""
     name = projection.name
     for table in projection.tables:
-        _create_indexes(connection, table, primary=False)
+        _create_indexes(connection, table, for_filling=False)
         connection.execute(sql.SQL("ANALYZE {}").format(_shadow(table)))
     with connection.transaction():
         connection.execute(_SWAP_LOCK_TIMEOUT)

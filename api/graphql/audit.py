@@ -39,9 +39,11 @@ class PolicyVersion:
 
 
 _TOLD_TO_PARTNERS: Final = {
-    Complaint.AccusedNamed.TOPIC: ("The person complained about was named", "已确认被投诉人")
+    Complaint.AccusedNamed.TOPIC: ("The person complained about was named", "已确认被投诉人"),
+    Complaint.Assigned.TOPIC: ("Assigned to the responsible department", "已分派至责任部门"),
+    Complaint.Escalated.TOPIC: ("Escalated", "已升级"),
 }
-"""Sentences of events whose own ones are not for partners."""
+"""Sentences of events whose own ones name staff; nor do partners read their reasons."""
 
 
 @strawberry.type(description="One step of a case: who did what, when, why, under which rule.")
@@ -59,13 +61,18 @@ class CaseEntry:
     recorded_at: datetime
     actor: str
     role: Role
-    reason: str | None
     correlation: UUID
     causation: UUID | None
     source_kind: SourceKind
     source_name: str | None
     historical: bool
     policy: PolicyVersion | None
+
+    @strawberry.field(description="Why; not shown to partners where it may name staff.")
+    def reason(self, info: ApiInfo) -> str | None:
+        """Return the reason."""
+        withheld = info.context.caller.partner is not None and self.row.topic in _TOLD_TO_PARTNERS
+        return None if withheld else self.row.reason
 
     @strawberry.field(
         description="What happened, as a sentence; to partners without names of staff."

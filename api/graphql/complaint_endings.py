@@ -19,6 +19,7 @@ from domain.errors import (
     OwnCaseError,
     RemedyOutstandingError,
     ReopeningTooLateError,
+    ResolutionNeededError,
 )
 from domain.rating import score
 
@@ -55,6 +56,7 @@ class Mutation:
         ComplaintInput,
         lambda given: CloseComplaint(**common(given)),
         RemedyOutstandingError,
+        ResolutionNeededError,
     )
     rate_handling = complaint_command(
         "RateHandling",

@@ -88,7 +88,7 @@ class Resolution:
     agreed_at: datetime | None
 
 
-def resolution_of(row: ComplaintRow) -> Resolution | None:
+def resolution_of(row: ComplaintRow, *, feasibility: bool) -> Resolution | None:
     """Return the resolution that stands."""
     if row.rule_source is None or row.rule is None:
         return None
@@ -97,7 +97,7 @@ def resolution_of(row: ComplaintRow) -> Resolution | None:
         rule=row.rule,
         measures=[Measure(measure) for measure in row.measures.split()],
         measures_left=[Measure(measure) for measure in row.measures_left.split()],
-        feasibility=row.feasibility,
+        feasibility=row.feasibility if feasibility else None,
         proposed_at=row.proposed_at,
         agreed_at=row.agreed_at,
     )

@@ -38,6 +38,7 @@ from api.graphql.nodes import (
 )
 from api.graphql.scalars import Lang, label
 from api.graphql.shipments import Shipment, shipment_type
+from domain import complaint
 from domain.categories import CATEGORIES, Category, CategoryGroup
 from domain.complaint_life import ComplaintState
 from domain.complaint_words import Channel, FollowUpOutcome, QualityStep, Severity
@@ -49,6 +50,20 @@ from projections.paging import Condition, Listing, Order, Window, counts
 from projections.shipments import SHIPMENTS
 
 _COMPLAINT_BY_NUMBER = "SELECT id FROM read.complaints WHERE number = %s"
+
+
+_BETWEEN_CUSTOMER_AND_COMPANY: Final = frozenset(
+    event.TOPIC.partition(".")[2]
+    for event in (
+        complaint.Complaint.FeedbackGiven,
+        complaint.Complaint.WaitingForCustomer,
+        complaint.Complaint.ResolutionProposed,
+        complaint.Complaint.ResolutionRejected,
+        complaint.Complaint.Disputed,
+        complaint.Complaint.Answered,
+    )
+)
+"""The kinds of remarks that partners read; findings and notes are the company's own."""
 
 
 def _text(name: str, description: str) -> Any:
@@ -169,9 +184,10 @@ class Complaint(Node):
         return await step_of(self.row, info)
 
     @strawberry.field(description="What was proposed, on which rule; null before.")
-    def resolution(self) -> Resolution | None:
-        """Return the resolution."""
-        return resolution_of(self.row)
+    def resolution(self, info: ApiInfo) -> Resolution | None:
+        """Return the resolution; its feasibility is the company's own assessment."""
+        own = info.context.caller.partner is None and info.context.may("personalData")
+        return resolution_of(self.row, feasibility=own)
 
     @strawberry.field(description="The measures that the documents prescribe for the category.")
     def checklist(self) -> list[ChecklistEntry]:
@@ -190,16 +206,23 @@ class Complaint(Node):
 
     @strawberry.field(description="The evidence, superseded pieces included.")
     async def evidence(self, info: ApiInfo) -> list[Evidence]:
-        """Return the evidence in the order of its numbers."""
-        personal = info.context.may("personalData")
+        """Return the evidence in the order of its numbers; to partners the texts of their own."""
+        personal, caller = info.context.may("personalData"), info.context.caller
         if self.past is not None:
-            return [
-                evidence_type(row, self.past.find(EVIDENCE_TEXTS, row.position), shown=personal)
-                for row in self.past.all(EVIDENCE)
-            ]
-        rows = await info.context.rows_of(EVIDENCE).load(self.row.id)
-        texts = info.context.loader(EVIDENCE_TEXTS)
-        return [evidence_type(row, await texts.load(row.position), shown=personal) for row in rows]
+            rows = self.past.all(EVIDENCE)
+            texts = [self.past.find(EVIDENCE_TEXTS, row.position) for row in rows]
+        else:
+            rows = await info.context.rows_of(EVIDENCE).load(self.row.id)
+            loader = info.context.loader(EVIDENCE_TEXTS)
+            texts = await loader.load_many([row.position for row in rows])
+        return [
+            evidence_type(
+                row,
+                said,
+                shown=personal and (caller.partner is None or row.added_by == caller.actor),
+            )
+            for row, said in zip(rows, texts, strict=True)
+        ]
 
     @strawberry.field(
         description="What was written in the case after its intake, in the order of the log; empty"
@@ -213,8 +236,8 @@ class Complaint(Node):
             rows = self.past.all(REMARKS)
         else:
             rows = await info.context.rows_of(REMARKS).load(self.row.id)
-        if info.context.caller.partner is not None:  # findings are the company's own
-            rows = [row for row in rows if row.kind != "investigation_recorded"]
+        if info.context.caller.partner is not None:
+            rows = [row for row in rows if row.kind in _BETWEEN_CUSTOMER_AND_COMPANY]
         return [remark_type(row) for row in rows]
 
     @strawberry.field(description="The complaint in which a merged one goes on.")

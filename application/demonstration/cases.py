@@ -75,7 +75,7 @@ def _work(course: Course) -> None:
     notes.add_evidence(course)
     course.find()
     notes.settle(course, first)
-    notes.take_quality_steps(course)
+    notes.record_quality_steps(course)
     course.settle()
     if course.happens("disputed"):
         course.dispute()

@@ -120,7 +120,7 @@ def checklist(course: Course) -> tuple[list[str], list[str]]:
     return list(codes[:1]), list(codes[1:])
 
 
-def take_quality_steps(course: Course) -> None:
+def record_quality_steps(course: Course) -> None:
     """Go through the steps of a quality case, the last one only when there is a solution."""
     if course.story.category is not Category.PRODUCT_QUALITY:
         return

@@ -104,7 +104,7 @@ ORDERS: Final = {
     ),
     "record_quality_step": order(
         "record_quality_step",
-        "take_quality_step",
+        "record_quality_step",
         step=st.sampled_from(QualityStep),
         departments=st.sampled_from([(), ("north",)]),
     ),

@@ -149,7 +149,7 @@ def settles(item: str, outcome: ChecklistOutcome = ChecklistOutcome.DONE) -> Ste
 
 
 def takes_quality_step(step: QualityStep, *departments: str) -> Step:
-    return lambda c, meta: c.take_quality_step(step, departments, meta)
+    return lambda c, meta: c.record_quality_step(step, departments, meta)
 
 
 def another(meta: Metadata, number: UUID = OTHER, **said: Any) -> Complaint:
@@ -287,6 +287,8 @@ def way_to(state: ComplaintState, command: str) -> tuple[Step, ...]:
     """Return a way into a state, such that what a command needs besides is there."""
     needing = {
         (S.ANSWERED, "carry_out_remedy"): AGREED_AND_ANSWERED,
+        (S.FOLLOWED_UP, "agree_resolution"): (*_PROPOSED, answer, follow_up),
+        (S.FOLLOWED_UP, "carry_out_remedy"): (*_PROPOSED, answer, follow_up, agree),
         (S.ASSIGNED, "answer"): (receive_enquiry, register, assign),
         (S.INVESTIGATING, "answer"): (receive_enquiry, register, assign, start_investigation),
     }
@@ -318,7 +320,7 @@ def _what_can_matter(case: Complaint) -> tuple[object, ...]:
     return (
         case.state,
         case.resumes_to if case.state is S.WAITING else None,
-        case.department is None,
+        (case.department is None, case.escalated),
         (case.proposed, case.agreed, case.outstanding),
         case.rated,
         case.category,

@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from domain.categories import Category
 from domain.complaint import Complaint
 from domain.complaint_life import OPEN, ComplaintState
-from domain.complaint_words import QualityStep
+from domain.complaint_words import DemandedBy, QualityStep
 from domain.errors import (
     AlreadyRatedError,
     ConflictOfInterestError,
@@ -447,3 +448,59 @@ def test_a_closed_case_raises_improvements_again_and_again(scenario: Any) -> Non
 
     assert complaint.state is S.CLOSED
     assert not complaint.pending_events, "the action is an aggregate of its own"
+
+
+def test_a_merge_brings_the_accused_and_the_workers_along(scenario: Any) -> None:
+    into, duplicate = Complaint(UUID(int=21)), Complaint(UUID(int=22))
+    receive(into, scenario.meta())
+    Complaint.register(into, scenario.meta())
+    into.assign("north", PersonId("courier-8"), scenario.meta())
+    receive(duplicate, scenario.meta())
+    duplicate.name_accused(PersonId("courier-8"), scenario.meta())
+    duplicate.give_feedback(TEXT, scenario.meta(actor="agent-5"))
+
+    duplicate.merge(into, scenario.meta(reason="the same parcel"))
+
+    assert into.handler is None
+    assert "courier-8" in into.kept_away
+    assert "agent-5" in into.worked_by
+
+
+def test_only_the_first_answer_can_be_one_at_first_contact(scenario: Any) -> None:
+    complaint = Complaint(UUID(int=23))
+    for step in (receive, answer, dispute, answer):
+        step(complaint, scenario.meta())
+
+    told = [
+        e.first_contact for e in complaint.collect_events() if isinstance(e, Complaint.Answered)
+    ]
+
+    assert told == [True, False]
+
+
+def test_an_escalated_case_keeps_its_manager_when_a_department_gets_it(scenario: Any) -> None:
+    complaint = Complaint(UUID(int=24))
+    receive(complaint, scenario.meta())
+    Complaint.register(complaint, scenario.meta())
+    complaint.escalate(
+        PersonId("head-1"), DemandedBy.CUSTOMER, scenario.meta(reason="asked for it")
+    )
+
+    complaint.assign("north", None, scenario.meta())
+
+    assert complaint.handler == "head-1"
+
+
+def test_a_forwarded_complaint_is_not_closed_on_an_answer_to_another_question(
+    scenario: Any,
+) -> None:
+    complaint = Complaint(UUID(int=25))
+    receive(complaint, scenario.meta())
+    Complaint.register(complaint, scenario.meta())
+    complaint.assign("north", None, scenario.meta())
+    complaint.reclassify(Category.ENQUIRY, scenario.meta(reason="only asks"))
+    answer(complaint, scenario.meta())
+    complaint.reclassify(Category.DELAY, scenario.meta(reason="complains after all"))
+
+    with pytest.raises(ResolutionNeededError):
+        complaint.close(scenario.meta())

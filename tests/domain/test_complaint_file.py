@@ -26,6 +26,7 @@ from domain.errors import (
 from domain.identifiers import Waybill
 from domain.metadata import PolicyVersion
 from domain.notifying import Language, NoticeChannel
+from domain.roles import PersonId
 from tests.domain.complaint_steps import (
     ACCUSED,
     CASE,
@@ -423,9 +424,8 @@ def test_severity_is_neither_raised_nor_lowered_without_a_reason(
     [
         (reassesses(Severity.MAJOR), reassesses(Severity.GENERAL)),
         (reclassifies(Category.LOSS), reclassifies(Category.DAMAGE)),
-        (names_accused("courier-8"), names_accused("courier-9")),
     ],
-    ids=["severity", "category", "accused"],
+    ids=["severity", "category"],
 )
 def test_what_was_last_said_counts(scenario: Any, step: Step, other: Step) -> None:
     complaint = Complaint(CASE)
@@ -437,6 +437,14 @@ def test_what_was_last_said_counts(scenario: Any, step: Step, other: Step) -> No
         said.append(len(complaint.collect_events()))
 
     assert said == [1, 0, 1, 1]
+
+
+def test_who_was_accused_once_is_kept_away_for_good(scenario: Any) -> None:
+    scenario(Complaint).given(
+        receive, names_accused("courier-8"), names_accused("courier-9"), register
+    ).when(lambda c, meta: c.assign("north", PersonId("courier-8"), meta)).refused(
+        ConflictOfInterestError("courier-8")
+    )
 
 
 def test_a_case_gets_and_loses_priority(scenario: Any) -> None:

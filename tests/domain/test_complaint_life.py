@@ -44,10 +44,10 @@ assign                  n   o   +   e   +   +   +   +   +   +   +   +   c   e   
 start_investigation     n   o   o   e   +   o   o   o   o   o   o   w   c   e   m
 record_investigation    n   o   o   e   o   +   o   o   o   o   o   w   c   e   m
 propose_resolution      n   o   o   e   o   +   +   o   o   o   o   w   c   e   m
-agree_resolution        n   o   o   e   o   o   +   o   +   o   o   w   c   e   m
+agree_resolution        n   o   o   e   o   o   +   o   +   o   +   w   c   e   m
 reject_resolution       n   o   o   e   o   o   +   o   o   o   o   w   c   e   m
 answer                  n   +   +   e   +   +   +   +   o   o   o   w   c   e   m
-carry_out_remedy        n   o   o   e   o   o   o   o   +   o   o   w   c   e   m
+carry_out_remedy        n   o   o   e   o   o   o   o   +   o   +   w   c   e   m
 follow_up               n   o   o   e   o   o   o   o   +   +   +   w   c   e   m
 close                   n   o   o   e   o   o   o   o   +   o   +   w   c   e   m
 rate                    n   k   k   e   k   k   k   k   k   k   k   k   +   e   m

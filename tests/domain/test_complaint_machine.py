@@ -196,6 +196,8 @@ def workers(history: list[DomainEvent]) -> set[PersonId]:
         match happened:
             case Complaint.Assigned(handler=person) | Complaint.Escalated(to=person):
                 worked |= {person} - {None}
+            case Complaint.Absorbed(worked_by=people):
+                worked |= set(people)
     return worked
 
 

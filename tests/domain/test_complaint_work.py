@@ -34,7 +34,6 @@ from tests.domain.complaint_steps import (
     close,
     decline,
     dispute,
-    escalates,
     follow_up,
     proposes,
     receive,
@@ -415,6 +414,6 @@ def test_a_case_that_waits_moves_on_only_when_it_is_resumed(scenario: Any) -> No
 
 
 def test_a_disputed_case_that_no_department_had_is_assigned_first(scenario: Any) -> None:
-    complaint = after(scenario, receive, because(escalates("manager-1")), answer, dispute)
+    complaint = after(scenario, receive, answer, dispute)
 
     assert complaint.state is S.REGISTERED

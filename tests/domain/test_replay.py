@@ -168,7 +168,7 @@ NOTES: list[st.SearchStrategy[Step]] = [
         st.sampled_from(checklist_codes(Category.LOSS)), st.sampled_from(ChecklistOutcome)
     ).map(lambda x: lambda c, meta: c.settle_checklist_item(*x, meta)),
     st.tuples(st.sampled_from(QualityStep), departments).map(
-        lambda x: lambda c, meta: c.take_quality_step(*x, meta)
+        lambda x: lambda c, meta: c.record_quality_step(*x, meta)
     ),
     st.just(lambda c, meta: another(meta).merge(c, meta)),
 ]

@@ -181,7 +181,7 @@ COMMANDS: Final[dict[str, Callable[[Random], Decide]]] = {
     "escalate": _with("escalate", PEOPLE, DemandedBy),
     "give_feedback": _with_text("give_feedback"),
     "settle_checklist_item": _with("settle_checklist_item", ITEMS, ChecklistOutcome),
-    "record_quality_step": _with("take_quality_step", QualityStep, [(), ("R&D",)]),
+    "record_quality_step": _with("record_quality_step", QualityStep, [(), ("R&D",)]),
 }
 """Each command by the name that the life cycle knows it by, with arguments by chance."""
 

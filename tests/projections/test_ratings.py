@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, Self
 from uuid import UUID, uuid4
@@ -125,10 +125,12 @@ class Log:
             while projector.advance(RATINGS):
                 pass
 
-    def rebuild(self) -> None:
+    def rebuild(self, on_progress: Callable[[int, int], None] = lambda *_: None) -> None:
         owner = as_role(self._conninfo, "redress_owner")
         with psycopg.connect(owner, autocommit=True) as connection:
-            rebuild(connection, RATINGS, self._feed(), Unsealing(self._master))
+            rebuild(
+                connection, RATINGS, self._feed(), Unsealing(self._master), on_progress=on_progress
+            )
 
     def grouped(self) -> list[tuple[Any, ...]]:
         """Project what is new, compare with a rebuild, and return the ratings."""
@@ -253,6 +255,24 @@ def test_a_handling_without_a_department_has_none(log: Log) -> None:
     log.write(complaint, Complaint.HandlingRated, score=Score(4))
 
     assert log.grouped() == [(complaint, 4, "north", "n1", None, "enquiry")]
+
+
+def test_a_rebuild_finds_the_ratings_of_a_shipment_by_an_index(log: Log) -> None:
+    """Without one, it looks through all ratings for every batch."""
+    log.rate(log.shipment(), 5)
+    found = []
+
+    def look(*_: int) -> None:
+        found.append(
+            log.connection.execute(
+                "SELECT indexname FROM pg_indexes WHERE schemaname = 'rebuild'"
+                " AND tablename = 'ratings' ORDER BY 1"
+            ).fetchall()
+        )
+
+    log.rebuild(look)
+
+    assert {tuple(names) for names in found} == {(("ratings_pkey",), ("ratings_subject_idx",))}
 
 
 # Counting
