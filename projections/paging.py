@@ -34,7 +34,7 @@ class Condition:
     @property
     def parameters(self) -> list[Any]:
         """What its placeholders stand for."""
-        return [self.value]
+        return [] if self.operator in {"is", "is not"} else [self.value]
 
 
 _OPERATORS: Final = {
@@ -43,6 +43,8 @@ _OPERATORS: Final = {
     "<": sql.SQL("{} < %s"),
     "<=": sql.SQL("{} <= %s"),
     "in": sql.SQL("{} = ANY(%s)"),
+    "is": sql.SQL("{}"),  # no parameter: the indexes of only the open cases are used
+    "is not": sql.SQL("NOT {}"),
     "is null": sql.SQL("({} IS NULL) = %s"),
 }
 

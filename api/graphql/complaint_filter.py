@@ -62,9 +62,10 @@ class _AboutShipment(Condition):
     """The complaint is about the shipment, or was linked with it later."""
 
     def sql(self) -> sql.Composed:
-        """Return the condition with two placeholders for the shipment."""
+        """Return the condition with two placeholders for the shipment; each half has an index."""
         return sql.SQL(
-            "({} = %s OR id IN (SELECT from_id FROM read.case_links WHERE to_id = %s))"
+            "id IN (SELECT id FROM read.complaints WHERE {} = %s"
+            " UNION SELECT from_id FROM read.case_links WHERE to_id = %s)"
         ).format(sql.Identifier(self.column))
 
     @property
@@ -94,7 +95,7 @@ def _word(column: str) -> Callable[[Labelled], Condition]:
 
 
 def _flag(column: str) -> Callable[[bool], Condition]:
-    return lambda value: Condition(column, "=", value)
+    return lambda value: Condition(column, "is" if value else "is not", value)
 
 
 def _code(column: str, field: str) -> Callable[[str], Condition]:

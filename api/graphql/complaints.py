@@ -407,7 +407,7 @@ class Query:
         """List."""
         partner = info.context.partner_scope("workQueue")
         chosen = [] if partner is None else [Condition("partner", "=", partner)]
-        chosen.append(Condition("open", "=", value=True))
+        chosen.append(Condition("open", "is", value=True))
         if department is not None:
             wanted = filter_text(department, field="department")
             chosen.append(Condition("department", "=", wanted))
