@@ -12,256 +12,23 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from api.case_state import CASE_KINDS, Moment, PastRows, _fold
 from domain.aggregate import DomainEvent
 from domain.complaint import Complaint
 from projections.engine import Batch, Entry, Projection, on
 from projections.tables import Table
-
-NOBODY = "01890000-0000-7000-8000-000000000000"
-CLOCKS = ("occurredAt", "recordedAt", "position")
-TICK = timedelta(microseconds=1)
-
-
-# The oracle: what the log's rows say, by its own small tables
-
-
-@dataclass(frozen=True)
-class Event:
-    """A row of the log, its JSON read as it stands."""
-
-    position: int
-    recorded_at: datetime
-    stream: UUID
-    version: int
-    topic: str
-    meta: dict[str, Any]
-    data: dict[str, Any]
-
-    @property
-    def occurred_at(self) -> datetime:
-        return datetime.fromisoformat(self.meta["occurred_at"])
-
-    def clock(self, name: str) -> Any:
-        return {
-            "occurredAt": self.occurred_at,
-            "recordedAt": self.recorded_at,
-            "position": self.position,
-        }[name]
-
-
-State = dict[str, Any]
-Effect = Callable[[State, Event], None]
-EFFECTS: dict[str, Effect] = {}
-"""What an event does to the plain state of its stream, by topic."""
-
-
-def effect(*topics: str) -> Callable[[Effect], Effect]:
-    def register(function: Effect) -> Effect:
-        EFFECTS.update(dict.fromkeys(topics, function))
-        return function
-
-    return register
-
-
-def taken(state: State, event: Event, *names: str) -> None:
-    """Take values over from the event; the state has GraphQL's names."""
-    for name in names:
-        state[camel(name)] = event.data.get(name)
-
-
-def camel(name: str) -> str:
-    first, *more = name.split("_")
-    return first + "".join(word.title() for word in more)
-
-
-COMPLAINT_TEXTS = (
-    *("complainant", "contact", "subject", "facts", "request", "explanation", "answer"),
-    "ratingComment",
+from tests.api.replay_oracle import (
+    AMOUNTS,
+    CLOCKS,
+    COMPLAINT,
+    COMPLAINT_TEXTS,
+    EFFECTS,
+    NOBODY,
+    SHIPMENT,
+    TICK,
+    Log,
 )
-COMPLAINT = (
-    *("number", "state", "channel", "category", "severity", "urgent", "waybill", "region"),
-    *("outlet", "department", "handler", "partnerReference", "firstContact", "score"),
-    *("receivedAt", "registeredAt", "declinedAt", "assignedAt", "answeredAt", "closedAt"),
-    *("importSource", "historical"),
-    *COMPLAINT_TEXTS,
-)
-
-
-@effect("complaint.received")
-def received(state: State, event: Event) -> None:
-    state.update(dict.fromkeys(COMPLAINT))
-    state["state"] = "received"
-    taken(state, event, "number", "channel", "category", "severity", "urgent", "waybill")
-    taken(state, event, "region", "outlet", "partner_reference")
-    taken(state, event, "complainant", "contact", "subject", "facts", "request")
-    state["receivedAt"] = event.occurred_at
-    state["importSource"] = event.meta["source"].get("name")
-    state["historical"] = event.meta["source"].get("historical", False)
-
-
-@effect("complaint.registered")
-def registered(state: State, event: Event) -> None:
-    state["state"], state["registeredAt"] = "registered", event.occurred_at
-
-
-@effect("complaint.declined")
-def declined(state: State, event: Event) -> None:
-    state["state"], state["declinedAt"] = "declined", event.occurred_at
-    taken(state, event, "explanation")
-
-
-@effect("complaint.assigned")
-def assigned(state: State, event: Event) -> None:
-    if state["state"] == "registered":
-        state["state"] = "assigned"
-    taken(state, event, "department", "handler")
-    state["assignedAt"] = state["assignedAt"] or event.occurred_at
-
-
-@effect("complaint.answered")
-def answered(state: State, event: Event) -> None:
-    state["state"], state["answeredAt"] = "answered", event.occurred_at
-    taken(state, event, "answer", "first_contact")
-
-
-@effect("complaint.closed")
-def closed(state: State, event: Event) -> None:
-    state["state"], state["closedAt"] = "closed", event.occurred_at
-
-
-@effect("complaint.handling_rated")
-def handling_rated(state: State, event: Event) -> None:
-    taken(state, event, "score")
-    state["ratingComment"] = event.data.get("comment")
-
-
-SHIPMENT = (
-    *("waybill", "partnerReference", "origin", "destination", "region", "outlet", "serviceClass"),
-    *("orderedAt", "acceptedAt", "promisedBy", "deliveredAt", "openedAt", "insured"),
-    *("lastMilestone", "lastMilestoneAt", "importSource", "fee", "surcharges", "declaredValue"),
-)
-AMOUNTS = ("fee", "surcharges", "declaredValue")
-
-
-@effect("shipment.opened")
-def opened(state: State, event: Event) -> None:
-    state.update(dict.fromkeys(SHIPMENT))
-    taken(state, event, "waybill")
-    state["openedAt"], state["insured"] = event.occurred_at, False
-    state["importSource"] = event.meta["source"].get("name")
-
-
-@effect("shipment.facts_recorded")
-def facts_recorded(state: State, event: Event) -> None:
-    facts = event.data["facts"]
-    for name in ("partner_reference", "origin", "destination", "region", "outlet"):
-        state[camel(name)] = facts.get(name)
-    for name in ("fee", "surcharges", "declared_value"):
-        state[camel(name)] = facts.get(name)
-    state["serviceClass"], state["insured"] = facts.get("service_class"), facts["insured"]
-    for name in ("accepted_at", "promised_by"):
-        at = facts.get(name)
-        state[camel(name)] = None if at is None else datetime.fromisoformat(at)
-
-
-@effect("shipment.milestone_recorded")
-def milestone_recorded(state: State, event: Event) -> None:
-    kind, at = event.data["milestone"]["kind"], event.occurred_at
-    reached(state, kind, at)
-    if kind == "ordered":
-        state["orderedAt"] = min(at, state["orderedAt"] or at)
-
-
-@effect("shipment.delivered")
-def delivered(state: State, event: Event) -> None:
-    state["deliveredAt"] = event.occurred_at
-    reached(state, "delivered", event.occurred_at)
-
-
-@effect("shipment.delivery_rated")
-def delivery_rated(_state: State, _event: Event) -> None:
-    """A rating stands apart."""
-
-
-def reached(state: State, kind: str, at: datetime) -> None:
-    if state["lastMilestoneAt"] is None or at >= state["lastMilestoneAt"]:
-        state["lastMilestone"], state["lastMilestoneAt"] = kind, at
-
-
-class Log:
-    """All rows of a log, and the keys that its personal fields are under."""
-
-    def __init__(self, api: Any) -> None:
-        rows = api.rows(
-            "SELECT notification_id, recorded_at, originator_id, originator_version, topic,"
-            " convert_from(state, 'UTF8')::jsonb FROM log.stored_events ORDER BY notification_id"
-        )
-        self.events = [
-            Event(at, recorded, stream, version, topic, state["meta"], state["data"])
-            for at, recorded, stream, version, topic, state in rows
-        ]
-        self.streams: dict[UUID, list[Event]] = {}
-        for event in self.events:
-            self.streams.setdefault(event.stream, []).append(event)
-        master = AESGCM(bytes(range(32)))
-        self._keys = {
-            (str(subject), version): AESGCM(
-                master.decrypt(
-                    wrapped[:12],
-                    wrapped[12:],
-                    b"redress wrap 1" + subject.bytes + version.to_bytes(4, "big"),
-                )
-            )
-            for subject, version, wrapped in api.rows(
-                "SELECT subject, key_version, wrapped FROM keys.subject_keys"
-                " WHERE wrapped IS NOT NULL"
-            )
-        }
-
-    def as_of(self, stream: UUID, clock: str, until: Any) -> dict[str, Any] | None:
-        """Return what ``caseState`` should say, None for no such case."""
-        told = [event for event in self.streams.get(stream, ()) if event.clock(clock) <= until]
-        if not told or told[0].version != 1:
-            return None
-        kind, last = told[0].topic.partition(".")[0], told[-1]
-        if kind not in {"complaint", "shipment"}:
-            return None
-        state: State = {}
-        for event in told:
-            assert event.topic in EFFECTS, f"teach the oracle what {event.topic} does"
-            EFFECTS[event.topic](state, self._opened(event))
-        return {
-            "caseId": str(stream),
-            "kind": kind,
-            "version": len(told),
-            "position": last.position,
-            "occurredAt": last.occurred_at,
-            "recordedAt": last.recorded_at,
-            "complaint": state if kind == "complaint" else None,
-            "shipment": state if kind == "shipment" else None,
-        }
-
-    def _opened(self, event: Event) -> Event:
-        """Return the event with its personal texts in the place of their ciphertexts."""
-        data = {
-            name: self._text(event, name, value)
-            if isinstance(value, dict) and "ciphertext" in value
-            else value
-            for name, value in event.data.items()
-        }
-        return Event(**(vars(event) | {"data": data}))
-
-    def _text(self, event: Event, name: str, sealed: dict[str, Any]) -> str | None:
-        key = self._keys.get((sealed["subject"], sealed["key"]))
-        if key is None:
-            return None
-        context = event.stream.bytes + event.version.to_bytes(8, "big") + name.encode()
-        nonce, text = b64decode(sealed["nonce"]), b64decode(sealed["ciphertext"])
-        return key.decrypt(nonce, text, context).decode()
-
 
 # What the product says, in the same words
 
@@ -350,6 +117,41 @@ ABOUT_COMPLAINTS = (
     ),
 )
 PEOPLE = (None, "agent-1", "agent-2")
+PROPOSAL = {
+    "ruleSource": "LAW",
+    "rule": "快递暂行条例 28",
+    "measures": ["APOLOGY", "CORRECTION"],
+    "proposal": "致歉并更正",
+    "feasibility": "可行",
+}
+WHOLE_WAY: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("registerComplaint", {}),
+    ("waitForCustomer", {"asked": "请提供照片"}),
+    ("assignComplaint", {"department": "hub 1"}),
+    ("resumeComplaint", {}),
+    ("escalateComplaint", {"to": "head-1", "demandedBy": "CUSTOMER", "reason": "asked for it"}),
+    ("startInvestigation", {}),
+    ("proposeResolution", PROPOSAL),
+    ("rejectResolution", {}),
+    ("proposeResolution", PROPOSAL),
+    ("agreeResolution", {}),
+    ("answerComplaint", {"answer": "已核实"}),
+    ("disputeAnswer", {"objection": "不满意"}),
+    ("proposeResolution", PROPOSAL),
+    ("answerComplaint", {"answer": "再次核实"}),
+    ("agreeResolution", {}),
+    ("carryOutRemedy", {"measures": ["APOLOGY"]}),
+    ("reclassifyComplaint", {"category": "DAMAGE", "reason": "damaged, too"}),
+    ("reassessSeverity", {"severity": "SERIOUS", "reason": "graver than thought"}),
+    ("markUrgency", {"urgent": True}),
+    ("carryOutRemedy", {}),
+    ("followUpComplaint", {"outcome": "SATISFIED"}),
+    ("closeComplaint", {}),
+    ("reopenComplaint", {"reason": "it happened again"}),
+    ("withdrawComplaint", {}),
+)
+"""A case as it should go, and what else can happen to it; most of it reported late."""
+IN_TIME = {"closeComplaint", "reopenComplaint"}  # a case is not reopened before it was closed
 ABOUT_SHIPMENTS = (
     Order(
         *("recordShipment", "RecordShipmentInput", "front_desk"),
@@ -404,6 +206,21 @@ def live(api: Any, dice: random.Random, size: int) -> None:
         )["id"]
         for number in range(2 * size)
     ]
+    for name, given in WHOLE_WAY:
+        of_its_own = name in {"rejectResolution", "resumeComplaint", "carryOutRemedy"}
+        plainly = given.keys() <= {"reason"} and not of_its_own
+        kind = "ComplaintInput" if plainly else f"{name[0].upper()}{name[1:]}Input"
+        document = f"mutation Order($input: {kind}!) {{ {name}(input: $input) {{ __typename }} }}"
+        steps = [
+            api.posted(
+                document,
+                {"input": {"complaintId": c} | ({} if name in IN_TIME else when(dice)) | given},
+                "front_desk",
+            )
+            for c in complaints[::2]
+        ]
+        for response in api.together(*steps):
+            assert "errors" not in response.json(), response.json()["errors"]
     orders = []
     for _ in range(40 * size):
         if dice.random() < 0.7:
