@@ -169,6 +169,8 @@ def test_filters(api: Any, given: dict[str, Any], count: int) -> None:
 
 def test_both_sentences_are_in_the_history(api: Any) -> None:
     doubted(api)
+    ((last,),) = api.rows("SELECT max(notification_id) FROM log.stored_events")
+    api.graphql("{ viewer { role } }", None, Redress_After=str(last))  # the audit has seen it
     rows = api.rows("SELECT sentence_en, sentence_zh FROM read.case_entries ORDER BY position")
     assert (
         "Notice to the customer queued: answer, by e-mail",
