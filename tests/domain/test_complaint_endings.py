@@ -504,3 +504,17 @@ def test_a_forwarded_complaint_is_not_closed_on_an_answer_to_another_question(
 
     with pytest.raises(ResolutionNeededError):
         complaint.close(scenario.meta())
+
+
+def test_when_nothing_is_left_to_carry_out_nothing_is_recorded(scenario: Any) -> None:
+    complaint = Complaint(UUID(int=26))
+    for step in (receive, register, assign, start_investigation, propose, agree, answer):
+        step(complaint, scenario.meta())
+    complaint.carry_out_remedy((), None, scenario.meta())
+    follow_up(complaint, scenario.meta())
+    complaint.collect_events()
+
+    complaint.carry_out_remedy((), None, scenario.meta())
+
+    assert not complaint.collect_events()
+    assert complaint.state is ComplaintState.FOLLOWED_UP
