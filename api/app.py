@@ -1,38 +1,36 @@
 """The HTTP application: GraphQL, health, metrics, schema."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
-import orjson
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from psycopg import OperationalError
 from psycopg_pool import AsyncConnectionPool
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from strawberry.fastapi import GraphQLRouter
 
 from api import metrics
+from api.authentication.entrance import open_entrance
+from api.authentication.keys import KeyRing
+from api.authentication.refusals import UnauthenticatedError
+from api.authentication.routes import session_router
 from api.bootstrap import RECONNECT_SECONDS, as_role, open_event_store, utc_now
 from api.database import Database
+from api.endpoint.execution import Execution, ServiceLimits
+from api.endpoint.http import GraphQLEndpoint, Serving
 from api.graphiql import add_graphiql
-from api.graphql.context import Context, Services
+from api.graphql.context import Services
 from api.graphql.schema import schema
+from api.languages import language
 from api.positions import Positions
-from api.security import KeyRing, UnknownKeyError
 from api.settings import Settings
 from application.dispatch import Dispatcher
 from application.permissions import permitted
 
 LAG_LIMIT_EVENTS: Final = 10_000
 """How far read models may be behind before ``/health/ready`` says no."""
-_LARGEST_BODY: Final = 2 * 1024 * 1024
 _PROBLEM: Final = "application/problem+json"
-
-_log = structlog.get_logger()
 
 
 class Problem(Exception):  # noqa: N818  RFC 9457 calls it a problem
@@ -45,64 +43,18 @@ class Problem(Exception):  # noqa: N818  RFC 9457 calls it a problem
         self.detail = detail
 
 
-class State:
-    """What the running application consists of; filled when it starts."""
+def create_app(
+    settings: Settings,
+    database: Database,
+    *,
+    limits: ServiceLimits | None = None,
+    compiled: bool = True,
+) -> FastAPI:
+    """Make the application for a database that is open and migrated.
 
-    services: Services
-    keys: KeyRing
-
-
-class JsonRouter(GraphQLRouter[Context, None]):
-    """GraphQL over HTTP, its answers written by orjson."""
-
-    def encode_json(self, data: object) -> bytes:
-        """Write an answer as UTF-8, not as escapes."""
-        return orjson.dumps(data)
-
-    def decode_json(self, data: str | bytes) -> object:
-        """Read a request; orjson refuses lone surrogates, broken UTF-8 and endless nesting."""
-        found = orjson.loads(data)
-        if isinstance(data, bytes) and not isinstance(found, dict | list):
-            raise orjson.JSONDecodeError("a request is an object", "", 0)
-        return found
-
-
-class BodyLimit:
-    """Answers 413 to a body that is too large, before it is all in memory."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        received = 0
-
-        async def limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > _LARGEST_BODY:
-                raise _too_large()
-            return message
-
-        length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and int(length) > _LARGEST_BODY:
-            refusal = _problem_response(Request(scope), _too_large())
-            await refusal(scope, receive, send)
-        else:
-            await self._app(scope, limited, send)
-
-
-def _too_large() -> Problem:
-    return Problem(413, "Content Too Large", f"a body has at most {_LARGEST_BODY} bytes")
-
-
-def create_app(settings: Settings, database: Database) -> FastAPI:
-    """Make the application for a database that is open and migrated."""
-    state = State()
+    Without ``compiled`` every query takes the way of ordinary execution.
+    """
+    serving = Serving()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -126,72 +78,34 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
             )
             await read_pool.open()
             stack.push_async_callback(read_pool.close)
-            state.keys = KeyRing(store.pool, utc_now)
-            await state.keys.reload()
-            positions = Positions(
-                lambda: as_role(database.conninfo, "redress_writer"), state.keys.reload
+            keys = KeyRing(store.pool, utc_now)
+            await keys.reload()
+            serving.entrance = await stack.enter_async_context(
+                open_entrance(
+                    settings,
+                    database.master,
+                    keys,
+                    sessions_pool=store.pool,
+                    read_pool=read_pool,
+                    now=utc_now,
+                )
             )
+            positions = Positions(lambda: as_role(database.conninfo, "redress_writer"), keys.reload)
             positions.start()
             stack.push_async_callback(positions.stop)
-            state.services = Services(store, Dispatcher(store, utc_now), read_pool, positions)
+            serving.services = Services(store, Dispatcher(store, utc_now), read_pool, positions)
+            serving.execution = Execution(schema, limits or ServiceLimits(), compiled=compiled)
             yield
 
     app = FastAPI(
         title="Redress", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
-    app.add_middleware(BodyLimit)
     add_graphiql(app)
-    app.include_router(
-        JsonRouter(schema, context_getter=_context_getter(state), graphql_ide=None),
-        prefix="/graphql",
-    )
+    app.include_router(session_router(lambda: serving.entrance, language))
+    app.add_middleware(GraphQLEndpoint, serving=serving)
     app.add_exception_handler(Problem, _problem_response)
-    _add_operations(app, state)
+    _add_operations(app, serving)
     return app
-
-
-def _context_getter(state: State) -> Callable[[Request], Context]:
-    def context(request: Request) -> Context:
-        lang = language(request.headers.get("accept-language"))
-        try:
-            caller = state.keys.caller(request.headers.get("authorization"))
-        except UnknownKeyError:
-            raise Problem(
-                401, "Unauthorized", "the API key is not known, expired or revoked"
-            ) from None
-        return Context(
-            services=state.services,
-            optional_caller=caller,
-            lang=lang,
-            idempotency_key=request.headers.get("idempotency-key"),
-            after_position=_after(request.headers.get("redress-after")),
-        )
-
-    return context
-
-
-def language(accept_language: str | None) -> str:
-    """Return ``zh`` or ``en``, whichever the caller likes better."""
-    best, best_quality = "en", 0.0
-    for part in (accept_language or "").split(","):
-        tag, _, parameters = part.strip().partition(";")
-        quality_text = parameters.strip().removeprefix("q=") or "1"
-        try:
-            quality = float(quality_text)
-        except ValueError:
-            continue
-        lang = tag.strip().lower().partition("-")[0]
-        if lang in {"en", "zh"} and quality > best_quality:
-            best, best_quality = lang, quality
-    return best
-
-
-def _after(header: str | None) -> int | None:
-    if header is None:
-        return None
-    if not header.isascii() or not header.isdecimal() or len(header) > len(str(2**63)):
-        raise Problem(400, "Bad Request", "Redress-After must be a position: a whole number")
-    return int(header)
 
 
 def _problem_response(_request: Request, error: Exception) -> Response:
@@ -210,7 +124,7 @@ def _problem_response(_request: Request, error: Exception) -> Response:
     )
 
 
-def _add_operations(app: FastAPI, state: State) -> None:
+def _add_operations(app: FastAPI, serving: Serving) -> None:
     @app.get("/")
     def index() -> Response:
         return RedirectResponse("/graphql")
@@ -221,11 +135,11 @@ def _add_operations(app: FastAPI, state: State) -> None:
 
     @app.get("/health/ready")
     async def ready() -> Response:
-        positions = state.services.positions
+        positions = serving.services.positions
         parked: dict[str, int] = {}
         reachable = True
         try:
-            async with state.services.read_pool.connection(timeout=2) as connection:
+            async with serving.services.read_pool.connection(timeout=2) as connection:
                 cursor = await connection.execute(
                     "SELECT projection, count(*) FROM ops.parked_events GROUP BY projection"
                 )
@@ -252,10 +166,10 @@ def _add_operations(app: FastAPI, state: State) -> None:
         host = request.client.host if request.client else ""
         if host not in {"127.0.0.1", "::1"}:
             try:
-                caller = state.keys.caller(request.headers.get("authorization"))
-            except UnknownKeyError:
+                caller = serving.entrance.keys.caller(request.headers.get("authorization"))
+            except UnauthenticatedError:
                 caller = None
             if caller is None or not permitted(caller, "systemState"):
                 raise Problem(401, "Unauthorized", "metrics need an operator's key or loopback")
-        metrics.lags_known(state.services.positions.lags)
+        metrics.lags_known(serving.services.positions.lags)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -27,7 +27,7 @@ class _PageRoute(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child = super().matches(scope)
-        if match is Match.FULL and _wants_page(scope):
+        if match is Match.FULL and wants_page(scope):
             return match, child
         return Match.NONE, {}
 
@@ -69,7 +69,10 @@ def _own_asset(path: Path) -> Callable[[Request], Response]:
     return send
 
 
-def _wants_page(scope: Scope) -> bool:
+def wants_page(scope: Scope) -> bool:
+    """Say whether a browser asks for the page."""
+    if scope["method"] not in {"GET", "HEAD"}:
+        return False
     accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return b"text/html" in accepted.lower() and "query" not in query

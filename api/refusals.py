@@ -188,6 +188,45 @@ FAULT_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "目前无法读取数据；命令可能已保存，请稍后重新读取",
     ),
     "INTERNAL": ("an unexpected fault; it was logged", "发生意外错误，已记录日志"),
+    "DEADLINE_EXCEEDED": (
+        "the answer took too long; ask for less",
+        "查询超时，请减少查询内容",
+    ),
+    "OPERATION_UNKNOWN": (
+        "operationName must name an operation of the document",
+        "operationName须为文档中的操作名",
+    ),
+    "NOT_ACCEPTABLE": (
+        "the answer is application/graphql-response+json or application/json",
+        "响应类型为application/graphql-response+json或application/json",
+    ),
+    "METHOD_NOT_ALLOWED": ("GraphQL is asked by GET or POST", "GraphQL请求须使用GET或POST"),
+    "READING_ONLY": ("a GET only reads; send it by POST", "GET仅可查询，请改用POST"),
+    "CONTENT_TYPE": (
+        "the body must be application/json",
+        "请求体类型须为application/json",
+    ),
+    "CHARSET": ("the body must be in UTF-8", "请求体须为UTF-8编码"),
+    "CONTENT_ENCODING": ("the body must not be compressed", "请求体不得压缩"),
+    "BODY_NOT_JSON": ("the body is not JSON", "请求体不是JSON"),
+    "BODY_NOT_AN_OBJECT": ("the body must be a JSON object", "请求体须为JSON对象"),
+    "BODY_TOO_LARGE": ("a body has at most 2 MiB", "请求体最大2 MiB"),
+    "BODY_TOO_SLOW": ("the body took too long to arrive", "请求体传输超时"),
+    "BATCH_OFF": ("one request holds one operation", "一次请求仅可包含一个操作"),
+    "QUERY_MISSING": ("query is missing: send a document", "缺少query：请发送文档"),
+    "QUERY_NOT_A_STRING": ("query must be a string", "query须为字符串"),
+    "QUERY_STRING_BROKEN": (
+        "the query string of the address cannot be read",
+        "无法解析地址中的查询参数",
+    ),
+    "OPERATION_NAME_NOT_A_STRING": ("operationName must be a string", "operationName须为字符串"),
+    "DOCUMENT_ID_NOT_A_STRING": ("documentId must be a string", "documentId须为字符串"),
+    "VARIABLES_NOT_AN_OBJECT": ("variables must be a JSON object", "variables须为JSON对象"),
+    "EXTENSIONS_NOT_AN_OBJECT": ("extensions must be a JSON object", "extensions须为JSON对象"),
+    "AFTER_NOT_A_POSITION": (
+        "Redress-After must be a position: a whole number",
+        "Redress-After须为位置：整数",
+    ),
 }
 """What a caller is told of a fault, by the code in the error's extensions."""
 

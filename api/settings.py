@@ -1,9 +1,10 @@
 """Settings from the environment, read once; ``redress doctor`` prints them with their source."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from application.notifying.senders import address_of
@@ -14,9 +15,37 @@ _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _NOBODY: Final = "Redress <redress@localhost.invalid>"
 """Who notices in files are from, where nobody else is named."""
 
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
 
 class SettingsError(Exception):
     """One or more settings are wrong; the message names each with its rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that is neither printed nor logged."""
+
+    _text: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """Return the text; only for whom it is meant."""
+        return self._text
+
+    def __str__(self) -> str:
+        return "***"
+
+
+def is_safe_url(url: str) -> bool:
+    """Say whether it is an address to which secrets may go: https, or this very machine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.username is not None or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +60,9 @@ class Settings:
     log_level: str
     oidc_issuer: str | None
     oidc_audience: str | None
+    oidc_client_id: str | None
+    oidc_client_secret: Secret | None
+    public_url: str | None
     smtp_url: SmtpServer | None
     notices_from: str
     given: frozenset[str]
@@ -44,7 +76,20 @@ class Settings:
     @property
     def loopback(self) -> bool:
         """Whether the server is reachable from this machine only."""
-        return self.host in {"127.0.0.1", "::1", "localhost"}
+        return self.host in _LOOPBACK
+
+    @property
+    def address(self) -> str:
+        """Where browsers find the server."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come over https; only on the machine itself they need not."""
+        if self.public_url is not None:
+            return self.public_url.startswith("https://")
+        return not self.loopback
 
     @property
     def master_key_file(self) -> Path:
@@ -92,8 +137,10 @@ class Settings:
             faults.append("REDRESS_NOTICES_FROM must be an address such as Care <care@example.com>")
         elif smtp is not None and not sender:
             faults.append("REDRESS_NOTICES_FROM must be set, too, since REDRESS_SMTP_URL is")
+        faults += _sign_in_faults(environ)
         if faults:
             raise SettingsError("; ".join(faults))
+        secret = environ.get("REDRESS_OIDC_CLIENT_SECRET")
         return cls(
             database_url=url,
             data_dir=Path(environ.get("REDRESS_DATA_DIR") or ".redress").absolute(),
@@ -103,6 +150,9 @@ class Settings:
             log_level=level,
             oidc_issuer=environ.get("REDRESS_OIDC_ISSUER") or None,
             oidc_audience=environ.get("REDRESS_OIDC_AUDIENCE") or None,
+            oidc_client_id=environ.get("REDRESS_OIDC_CLIENT_ID") or None,
+            oidc_client_secret=Secret(secret) if secret else None,
+            public_url=(environ.get("REDRESS_PUBLIC_URL") or "").rstrip("/") or None,
             smtp_url=smtp,
             notices_from=sender or _NOBODY,
             given=frozenset(name for name in variable_names() if environ.get(name)),
@@ -112,3 +162,33 @@ class Settings:
 def variable_names() -> tuple[str, ...]:
     """Return the names of all environment variables that are settings."""
     return tuple(f"REDRESS_{f.name.upper()}" for f in fields(Settings) if f.name != "given")
+
+
+def _sign_in_faults(environ: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the settings for the sign-in of people."""
+    issuer, audience, client, secret, public = (
+        environ.get(f"REDRESS_{name}") or ""
+        for name in (
+            *("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"),
+            "PUBLIC_URL",
+        )
+    )
+    at_home = (environ.get("REDRESS_HOST") or "127.0.0.1") in _LOOPBACK
+    rules = {
+        "REDRESS_OIDC_ISSUER must begin with https://": issuer and not is_safe_url(issuer),
+        "REDRESS_OIDC_AUDIENCE must be set, too, since REDRESS_OIDC_ISSUER is": issuer
+        and not audience,
+        "REDRESS_OIDC_ISSUER must be set, too, since REDRESS_OIDC_CLIENT_ID is": client
+        and not issuer,
+        "REDRESS_OIDC_CLIENT_ID must be set, too, since REDRESS_OIDC_CLIENT_SECRET is": secret
+        and not client,
+        "REDRESS_OIDC_AUDIENCE must not be REDRESS_OIDC_CLIENT_ID: an ID token opens nothing": (
+            client and audience == client
+        ),
+        "REDRESS_PUBLIC_URL must be https://host, without a path": public
+        and not (is_safe_url(public) and public.rstrip("/").count("/") == 2),  # noqa: PLR2004
+        "REDRESS_PUBLIC_URL must be set, too, since REDRESS_OIDC_CLIENT_ID is": client
+        and not public
+        and not at_home,
+    }
+    return [rule for rule, broken in rules.items() if broken]

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final
 
 from domain.errors import NotPermittedError
+from domain.organisation import UnitKey
 from domain.roles import PersonId, Role
 
 
@@ -26,6 +27,10 @@ class Caller:
     principal: str
     actor: PersonId
     role: Role
+    units: frozenset[UnitKey] | None = None
+    """Where the caller acts; None: at the head office, which is everywhere."""
+    operations: frozenset[str] | None = None
+    """What the key is limited to; None: all that the role allows."""
 
     @property
     def partner(self) -> str | None:

@@ -1,13 +1,12 @@
 """Pages of a read model: filters, one order, and cursors that stay valid while events arrive."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
+from zlib import crc32
 
-import orjson
 from psycopg import AsyncConnection, sql
 
 from domain.errors import InvalidValueError, Rule
@@ -16,7 +15,7 @@ from projections.tables import Table
 Row = TypeVar("Row")
 
 PAGE_SIZE: Final = 50
-LARGEST_PAGE: Final = 500
+LARGEST_PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,32 +102,35 @@ class Listing(Generic[Row]):
     def __init__(
         self, table: Table[Row], conditions: Sequence[Condition], order: Order, window: Window
     ) -> None:
-        self._table = table
-        self._conditions = list(conditions)
-        self._order = order
-        self._window = window
+        self.table = table
+        self.conditions = list(conditions)
+        self.order = order
+        self.window = window
+        asked = f"{table.name} {order.column} {order.descending}".encode()
+        self.tag = f"{crc32(asked) & 0xFFFF:04x}"
+        """What cursors begin with: one of another question is refused."""
 
     async def page(self, connection: AsyncConnection[Any]) -> Page[Row]:
         """Fetch the window, and one row more to know whether there are others."""
-        window = self._window
-        clauses = [condition.sql() for condition in self._conditions]
-        parameters = [value for condition in self._conditions for value in condition.parameters]
+        window = self.window
+        clauses = [condition.sql() for condition in self.conditions]
+        parameters = [value for condition in self.conditions for value in condition.parameters]
         for name, cursor, beyond in (
             ("after", window.after, False),
             ("before", window.before, True),
         ):
             if cursor is not None:
-                clauses.append(self._beyond(less=beyond != self._order.descending))
-                parameters.extend(self._decode(cursor, name))
+                clauses.append(self._beyond(less=beyond != self.order.descending))
+                parameters.extend(self.place(cursor, name))
         statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {} LIMIT {}").format(
-            sql.SQL(", ").join(map(sql.Identifier, self._table.columns)),
+            sql.SQL(", ").join(map(sql.Identifier, self.table.columns)),
             self._from(),
             _where(clauses),
             self._order_by(),
             sql.Literal(window.size + 1),
         )
         cursor_ = await connection.execute(statement, parameters)
-        rows = [self._table.row(*values) for values in await cursor_.fetchall()]
+        rows = [self.table.row(*values) for values in await cursor_.fetchall()]
         more, rows = len(rows) > window.size, rows[: window.size]
         if window.backwards:
             rows.reverse()
@@ -144,7 +146,7 @@ class Listing(Generic[Row]):
         rows: list[Row] = []
         window = Window(first=LARGEST_PAGE)
         while True:
-            page = await Listing(self._table, self._conditions, self._order, window).page(
+            page = await Listing(self.table, self.conditions, self.order, window).page(
                 connection
             )
             rows.extend(page.rows)
@@ -154,10 +156,10 @@ class Listing(Generic[Row]):
 
     async def total(self, connection: AsyncConnection[Any]) -> int:
         """Count all rows that meet the conditions."""
-        clauses = [condition.sql() for condition in self._conditions]
+        clauses = [condition.sql() for condition in self.conditions]
         statement = sql.SQL("SELECT count(*) FROM {} {}").format(self._from(), _where(clauses))
         cursor = await connection.execute(
-            statement, [value for condition in self._conditions for value in condition.parameters]
+            statement, [value for condition in self.conditions for value in condition.parameters]
         )
         row = await cursor.fetchone()
         assert row is not None
@@ -165,36 +167,41 @@ class Listing(Generic[Row]):
 
     def cursor(self, row: Row) -> str:
         """Return the place of a row in this order."""
-        place = [getattr(row, self._order.column), self._table.key_of(row)]
-        return urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+        value = getattr(row, self.order.column)
+        if isinstance(value, datetime):
+            value = (value - _EPOCH) // _MICROSECOND
+        return f"{self.tag}.{self.table.key_of(row)}.{value}"
+
+    def place(self, cursor: str, argument: str) -> list[Any]:
+        """Return value and key of a cursor of this question; InvalidValueError for any other."""
+        columns = self.table.columns
+        tag, _, place = cursor.partition(".")
+        if tag != self.tag:
+            raise InvalidValueError(argument, Rule.NOT_A_CURSOR)
+        try:
+            key, value = place.split(".", 1)
+            return [
+                _PARSERS[columns[self.order.column]](value),
+                _PARSERS[columns[self.table.key]](key),
+            ]
+        except (ValueError, KeyError, OverflowError):
+            raise InvalidValueError(argument, Rule.NOT_A_CURSOR) from None
 
     def _from(self) -> sql.Identifier:
-        return sql.Identifier(self._table.schema, self._table.name)
+        return sql.Identifier(self.table.schema, self.table.name)
 
     def _beyond(self, *, less: bool) -> sql.Composed:
         return sql.SQL("({}, {}) {} (%s, %s)").format(
-            sql.Identifier(self._order.column),
-            sql.Identifier(self._table.key),
+            sql.Identifier(self.order.column),
+            sql.Identifier(self.table.key),
             sql.SQL("<") if less else sql.SQL(">"),
         )
 
     def _order_by(self) -> sql.Composed:
-        direction = sql.SQL("DESC" if self._order.descending != self._window.backwards else "ASC")
+        direction = sql.SQL("DESC" if self.order.descending != self.window.backwards else "ASC")
         return sql.SQL("{0} {2}, {1} {2}").format(
-            sql.Identifier(self._order.column), sql.Identifier(self._table.key), direction
+            sql.Identifier(self.order.column), sql.Identifier(self.table.key), direction
         )
-
-    def _decode(self, cursor: str, name: str) -> list[Any]:
-        try:
-            place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            value, key = place
-            kinds = (
-                self._table.columns[self._order.column],
-                self._table.columns[self._table.key],
-            )
-            return [_PARSERS[k](v) for k, v in zip(kinds, (value, key), strict=True)]
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise InvalidValueError(name, Rule.NOT_A_CURSOR) from None
 
 
 async def counts(
@@ -214,20 +221,25 @@ async def counts(
     return await cursor.fetchall()
 
 
-def _int8(value: Any) -> int:
-    if not -(2**63) <= int(value) < 2**63:
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def _int8(value: str) -> int:
+    number = int(value)
+    if str(number) != value or not -(2**63) <= number < 2**63:
         raise ValueError
-    return int(value)
+    return number
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or "\x00" in value:
+def _text(value: str) -> str:
+    if "\x00" in value or not value.isprintable():
         raise ValueError  # PostgreSQL holds no U+0000
     return value
 
 
 _PARSERS: Final[dict[str, Any]] = {
-    "timestamptz": datetime.fromisoformat,
+    "timestamptz": lambda value: _EPOCH + timedelta(microseconds=_int8(value)),
     "uuid": UUID,
     "int8": _int8,
     "text": _text,

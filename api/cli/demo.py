@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any, Final, LiteralString
 
 import orjson
 import psycopg
@@ -54,6 +54,8 @@ SELECT count(*), count(*) FILTER (WHERE topic = 'complaint.received'),
     count(*) FILTER (WHERE topic = 'shipment.opened')
 FROM log.stored_events WHERE topic NOT LIKE 'api_key.%'
 """
+DEMONSTRATION_KEY: Final = "demonstration"
+"""The name of the keys that are printed, and lie in a file."""
 _CACHED = 1000  # a case is played to its end at once, and then nobody asks for it
 _SAVE_EVERY_SECONDS = 1.0
 
@@ -118,6 +120,8 @@ def demo(
     chosen = settings()
     if not chosen.embedded:
         fail("demonstration data is never loaded into REDRESS_DATABASE_URL: unset it")
+    if not chosen.loopback:
+        fail("demonstration keys are for this machine alone: unset REDRESS_HOST")
     if size is None and (seed is not None or until is not None or as_json):
         fail("--seed, --until and --json belong to --size: add it")
     today = utc_now().astimezone(CHINA).date()
@@ -282,7 +286,7 @@ async def _issue_keys(chosen: Settings, dispatcher: Dispatcher) -> None:
             digest=digest_of(secret),
             role=Role(role),
             holder=PersonId(f"demo.{role}"),
-            name="demonstration",
+            name=DEMONSTRATION_KEY,
         )
         call = replace(operator_call(), idempotency_key=f"demonstration-{prefix}")
         await dispatcher.execute(command, call)

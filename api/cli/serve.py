@@ -9,13 +9,14 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, LiteralString
 
+import psycopg
 import typer
 
 from api.bootstrap import keep_what_is_loaded
 from api.cli.context import fail, run, settings, ship_content
-from api.cli.demo import demonstration_keys, load_demonstration
+from api.cli.demo import DEMONSTRATION_KEY, demonstration_keys, load_demonstration
 from api.database import Database, DatabaseUnusableError, make_data_dir, open_database
 from api.logs import configure_logging
 from api.settings import Settings
@@ -24,6 +25,15 @@ from projections.satisfaction import load_statistics
 
 if TYPE_CHECKING:
     import uvicorn
+
+_LIVE_KEYS: LiteralString = """
+SELECT count(*) FILTER (WHERE printed), count(*) FILTER (WHERE NOT printed)
+FROM (
+    SELECT coalesce(name = %(demonstration)s AND holder LIKE 'demo.%%', false) AS printed
+    FROM ops.api_keys
+    WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+) AS live
+"""
 
 
 def serve(
@@ -42,6 +52,7 @@ def serve(
             _listening(chosen) as sockets,
             open_database(chosen) as database,
         ):
+            _refuse_open_door(chosen, database)
             ship_content(chosen, database)
             if demo and chosen.embedded and chosen.loopback:
                 load_demonstration(chosen, database)
@@ -50,6 +61,26 @@ def serve(
         fail(str(error))
     except KeyboardInterrupt:
         pass  # uvicorn raises Ctrl-C again after everything has stopped in order
+
+
+def _refuse_open_door(chosen: Settings, database: Database) -> None:
+    """Refuse other machines while anybody could come in, or nobody but with a printed key."""
+    if chosen.loopback:
+        return
+    with psycopg.connect(database.conninfo) as connection:
+        row = connection.execute(_LIVE_KEYS, {"demonstration": DEMONSTRATION_KEY}).fetchone()
+    assert row is not None
+    printed, others = row
+    if printed:
+        fail(
+            f"{chosen.host} is open to other machines and demonstration keys are live: run `redress"
+            " keys revoke --demonstration`, or unset REDRESS_HOST"
+        )
+    if not others and chosen.oidc_issuer is None:
+        fail(
+            f"{chosen.host} is open to other machines and nobody can sign in: run `redress keys"
+            " create --role administrator`, or set REDRESS_OIDC_ISSUER"
+        )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection, sql
 from api.case_state import Clock, Moment
 from api.graphql.commands import copied
 from api.graphql.context import ApiInfo
-from api.graphql.nodes import as_uuid, global_id
+from api.graphql.nodes import Connection, as_uuid, connection_of, global_id
 from api.graphql.scalars import AsOf, Lang, Long
 from domain.complaint import Complaint
 from domain.metadata import SourceKind
@@ -99,6 +99,18 @@ def _entry(row: CaseEntryRow) -> CaseEntry:
         source_kind=SourceKind(row.source_kind),
         policy=policy,
     )
+
+
+async def timeline(
+    info: ApiInfo, case: UUID, moment: Moment | None, window: Window
+) -> Connection[CaseEntry]:
+    """Return the steps of one aggregate alone, in log order, perhaps up to a past moment."""
+    info.context.partner_scope("caseHistory")
+    conditions = [Condition("case_id", "=", case)]
+    if moment is not None:
+        conditions.append(Condition(moment.clock, "<=", moment.until))
+    listing = Listing(CASE_ENTRIES, conditions, Order("position"), window)
+    return await connection_of(info, listing, CaseEntry, _entry)  # type: ignore[no-any-return]
 
 
 def moment_of(as_of: AsOf) -> Moment:

@@ -122,7 +122,7 @@ _CONDITIONS: Final[dict[str, Callable[[Any], Condition]]] = {
     "region": _code("region", "region"),
     "outlet": _code("outlet", "outlet"),
     "waybill": lambda waybill: _AboutShipment(
-        "shipment", "=", identifiers.shipment_id(identifiers.waybill(waybill))
+        "shipment", "about shipment", identifiers.shipment_id(identifiers.waybill(waybill))
     ),
     "import_source": _code("import_source", "importSource"),
     "received_from": lambda at: Condition("received_at", ">=", at),

@@ -7,8 +7,8 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.commands import carry_out, copied
-from api.graphql.context import ApiInfo
-from api.graphql.nodes import Connection, Edge, connection_of, global_id
+from api.graphql.context import ApiInfo, Context
+from api.graphql.nodes import Connection, connection_of, global_id
 from api.graphql.refusals import result_union
 from api.graphql.scalars import Long
 from application.complaint_policies import AdoptComplaintPolicy
@@ -63,6 +63,12 @@ def _policy(row: ComplaintPolicyRow) -> ComplaintPolicy:
     return copied(ComplaintPolicy, row, row=row, id=global_id("ComplaintPolicy", row.version))
 
 
+def _policies(context: Context, **window: Any) -> Listing[ComplaintPolicyRow]:
+    context.partner_scope("complaintPolicies")
+    order = Order("effective_from", descending=True)
+    return Listing(COMPLAINT_POLICIES, [], order, Window(**window))
+
+
 @strawberry.type
 class Query:
     """Questions about the policy."""
@@ -77,15 +83,9 @@ class Query:
         before: str | None = None,
     ) -> Connection[ComplaintPolicy]:
         """List."""
-        info.context.partner_scope("complaintPolicies")
-        window = Window(first, after, last, before)
-        order = Order("effective_from", descending=True)
-        listing = Listing(COMPLAINT_POLICIES, [], order, window)
-        async with info.context.reading() as connection:
-            page = await listing.page(connection)
-        return connection_of(  # type: ignore[no-any-return]
-            Connection[ComplaintPolicy], Edge[ComplaintPolicy], listing, page, _policy
-        )
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _policies(info.context, **window)
+        return await connection_of(info, listing, ComplaintPolicy, _policy)  # type: ignore[no-any-return]
 
 
 @strawberry.input

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import strawberry
 
+from api.graphql.audit import CaseEntry, timeline
 from api.graphql.commands import copied
 from api.graphql.complaint_filter import ComplaintFilter, conditions
 from api.graphql.complaint_parts import (
@@ -25,11 +26,10 @@ from api.graphql.complaint_parts import (
     resolution_of,
     step_of,
 )
-from api.graphql.context import ApiInfo
+from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
     Connection,
-    Edge,
     Node,
     as_uuid,
     connection_of,
@@ -240,6 +240,19 @@ class Complaint(Node):
             rows = [row for row in rows if row.kind in _BETWEEN_CUSTOMER_AND_COMPANY]
         return [remark_type(row) for row in rows]
 
+    @strawberry.field(description="The steps of the complaint itself, in log order.")
+    async def timeline(
+        self,
+        info: ApiInfo,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[CaseEntry]:
+        """Return a page of the steps."""
+        moment = None if self.past is None else self.past.moment
+        return await timeline(info, self.row.id, moment, Window(first, after, last, before))
+
     @strawberry.field(description="The complaint in which a merged one goes on.")
     async def merged_into(self, info: ApiInfo) -> "Complaint | None":
         """Follow the redirect, once."""
@@ -340,16 +353,30 @@ _WORDS: Final[dict[ComplaintGroup, Any]] = {
 }
 
 
-async def _page(
-    info: ApiInfo, chosen: list[Condition], order: ComplaintOrder, window: Window
-) -> Connection[Complaint]:
-    column, direction = order.value.split()
-    listing = Listing(COMPLAINTS, chosen, Order(column, descending=direction == "desc"), window)
-    async with info.context.reading() as connection:
-        page = await listing.page(connection)
-    return connection_of(  # type: ignore[no-any-return]
-        Connection[Complaint], Edge[Complaint], listing, page, complaint_type
-    )
+def _complaints(
+    context: Context,
+    filter: ComplaintFilter | None,  # noqa: A002  the schema's word
+    order_by: ComplaintOrder,
+    **window: Any,
+) -> Listing[ComplaintRow]:
+    partner = context.partner_scope("complaints")
+    column, direction = order_by.value.split()
+    order = Order(column, descending=direction == "desc")
+    return Listing(COMPLAINTS, conditions(filter, partner, context), order, Window(**window))
+
+
+def _queue(
+    context: Context, person: str | None, department: str | None, **window: Any
+) -> Listing[ComplaintRow]:
+    partner = context.partner_scope("workQueue")
+    chosen = [] if partner is None else [Condition("partner", "=", partner)]
+    chosen.append(Condition("open", "is", value=True))
+    if department is not None:
+        chosen.append(Condition("department", "=", filter_text(department, field="department")))
+    if person is not None or department is None:
+        who = context.caller.actor if person is None else person
+        chosen.append(Condition("handler", "=", filter_text(who, field="person")))
+    return Listing(COMPLAINTS, chosen, Order("priority"), Window(**window))
 
 
 @strawberry.type
@@ -386,9 +413,9 @@ class Query:
         before: str | None = None,
     ) -> Connection[Complaint]:
         """List."""
-        partner = info.context.partner_scope("complaints")
-        chosen = conditions(filter, partner, info.context)
-        return await _page(info, chosen, order_by, Window(first, after, last, before))
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _complaints(info.context, filter, order_by, **window)
+        return await connection_of(info, listing, Complaint, complaint_type)  # type: ignore[no-any-return]
 
     @strawberry.field(
         description="The open complaints of a person or of a department, urgent and grave ones"
@@ -405,17 +432,9 @@ class Query:
         before: str | None = None,
     ) -> Connection[Complaint]:
         """List."""
-        partner = info.context.partner_scope("workQueue")
-        chosen = [] if partner is None else [Condition("partner", "=", partner)]
-        chosen.append(Condition("open", "is", value=True))
-        if department is not None:
-            wanted = filter_text(department, field="department")
-            chosen.append(Condition("department", "=", wanted))
-        if person is not None or department is None:
-            who = info.context.caller.actor if person is None else person
-            chosen.append(Condition("handler", "=", filter_text(who, field="person")))
-        window = Window(first, after, last, before)
-        return await _page(info, chosen, ComplaintOrder.PRIORITY, window)
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _queue(info.context, person, department, **window)
+        return await connection_of(info, listing, Complaint, complaint_type)  # type: ignore[no-any-return]
 
     @strawberry.field(
         description="How many complaints there are in each state, or by another word."

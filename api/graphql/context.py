@@ -11,7 +11,6 @@ from graphql import GraphQLError
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from strawberry.dataloader import DataLoader
-from strawberry.fastapi import BaseContext
 from strawberry.types import Info
 
 from api.case_state import PastRows, case_at
@@ -20,6 +19,7 @@ from application.desk import EventStore
 from application.dispatch import Dispatcher
 from application.permissions import Caller, Relation, permitted, relation
 from domain.errors import NotPermittedError
+from projections.paging import Condition
 from projections.tables import Table
 
 UNAUTHENTICATED: Final = "UNAUTHENTICATED"
@@ -37,7 +37,7 @@ class Services:
 
 
 @dataclass
-class Context(BaseContext):
+class Context:
     """One request."""
 
     services: Services
@@ -45,6 +45,8 @@ class Context(BaseContext):
     lang: str = "en"
     idempotency_key: str | None = None
     after_position: int | None = None
+    status: int = 200
+    """The status of the answer, where a refusal has one of its own."""
     _loaders: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
 
     @property
@@ -85,6 +87,18 @@ class Context(BaseContext):
     def may(self, operation: str) -> bool:
         """Say whether the caller has a permission at all."""
         return self.optional_caller is not None and permitted(self.optional_caller, operation)
+
+    @property
+    def scope(self) -> str:
+        """What row-level security lets the caller see."""
+        return "{}"
+
+    def within(self, operation: str, table: Table[Any]) -> list[Condition]:
+        """Return the conditions that hold for the rows within the caller's reach."""
+        partner = self.partner_scope(operation)
+        return [] if partner is None or "partner" not in table.columns else [
+            Condition("partner", "=", partner)
+        ]
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:

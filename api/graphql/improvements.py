@@ -8,11 +8,10 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.commands import carry_out, copied
-from api.graphql.context import ApiInfo
+from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
     Connection,
-    Edge,
     Node,
     as_uuid,
     connection_of,
@@ -116,6 +115,15 @@ def _conditions(chosen: ImprovementFilter | None) -> list[Condition]:
     return found
 
 
+def _improvements(
+    context: Context,
+    filter: ImprovementFilter | None,  # noqa: A002  the schema's word
+    **window: Any,
+) -> Listing[ImprovementRow]:
+    context.partner_scope("improvements")
+    return Listing(IMPROVEMENTS, _conditions(filter), Order("due_at"), Window(**window))
+
+
 @strawberry.type
 class Query:
     """Questions about improvement actions."""
@@ -131,14 +139,9 @@ class Query:
         before: str | None = None,
     ) -> Connection[Improvement]:
         """List."""
-        info.context.partner_scope("improvements")
-        window = Window(first, after, last, before)
-        listing = Listing(IMPROVEMENTS, _conditions(filter), Order("due_at"), window)
-        async with info.context.reading() as connection:
-            page = await listing.page(connection)
-        return connection_of(  # type: ignore[no-any-return]
-            Connection[Improvement], Edge[Improvement], listing, page, improvement_type
-        )
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _improvements(info.context, filter, **window)
+        return await connection_of(info, listing, Improvement, improvement_type)  # type: ignore[no-any-return]
 
 
 @strawberry.type(description="An improvement action changed.")

@@ -11,7 +11,7 @@ import strawberry
 from api.graphql.context import ApiInfo
 from domain.errors import InvalidValueError, Rule
 from domain.text import checked_text
-from projections.paging import Listing, Page
+from projections.paging import Listing
 
 T = TypeVar("T")
 _FILTER_LENGTH: Final = 200
@@ -95,13 +95,19 @@ class Connection(Generic[T]):
             return await self.listing.total(connection)
 
 
-def connection_of(
-    connection_type: Any, edge_type: Any, listing: Listing[Any], page: Page[Any], node: Any
+async def connection_of(
+    info: ApiInfo, listing: Listing[Any], kind: Any, node: Callable[[Any], Any]
 ) -> Any:
-    """Return a page as a Relay connection; ``node`` makes the type of a row."""
-    return connection_type(
+    """Return the page that a listing asks for as a Relay connection of ``kind``.
+
+    ``node`` makes the type of a row.
+    """
+    async with info.context.reading() as connection:
+        page = await listing.page(connection)
+    edge = Edge[kind]
+    return Connection[kind](
         edges=[
-            edge_type(node=node(row), cursor=cursor)
+            edge(node=node(row), cursor=cursor)
             for row, cursor in zip(page.rows, page.cursors, strict=True)
         ],
         page_info=PageInfo(

@@ -8,11 +8,10 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.commands import carry_out, copied
-from api.graphql.context import ApiInfo
+from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
     Connection,
-    Edge,
     Node,
     as_uuid,
     connection_of,
@@ -107,6 +106,25 @@ class NoticeOrder(Enum):
     QUEUED_AT_DESC = "desc"
 
 
+def _notices(
+    context: Context,
+    filter: NoticeFilter | None,  # noqa: A002  the schema's word
+    order_by: NoticeOrder,
+    **window: Any,
+) -> Listing[NoticeRow]:
+    context.partner_scope("notices")
+    given = filter or NoticeFilter()
+    conditions = [
+        Condition(column, "=", value.value)
+        for column, value in (("state", given.state), ("channel", given.channel))
+        if value is not None
+    ]
+    if given.case_id is not None:
+        conditions.append(Condition("case_id", "=", as_uuid(given.case_id, field="caseId")))
+    order = Order("queued_at", descending=order_by is NoticeOrder.QUEUED_AT_DESC)
+    return Listing(NOTICES, conditions, order, Window(**window))
+
+
 @strawberry.type
 class Query:
     """Questions about notices."""
@@ -123,21 +141,9 @@ class Query:
         before: str | None = None,
     ) -> Connection[Notice]:
         """List."""
-        info.context.partner_scope("notices")
-        given = filter or NoticeFilter()
-        conditions = [
-            Condition(column, "=", value.value)
-            for column, value in (("state", given.state), ("channel", given.channel))
-            if value is not None
-        ]
-        if given.case_id is not None:
-            case = as_uuid(given.case_id, field="caseId")
-            conditions.append(Condition("case_id", "=", case))
-        order = Order("queued_at", descending=order_by is NoticeOrder.QUEUED_AT_DESC)
-        listing = Listing(NOTICES, conditions, order, Window(first, after, last, before))
-        async with info.context.reading() as connection:
-            page = await listing.page(connection)
-        return connection_of(Connection[Notice], Edge[Notice], listing, page, notice_type)  # type: ignore[no-any-return]
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _notices(info.context, filter, order_by, **window)
+        return await connection_of(info, listing, Notice, notice_type)  # type: ignore[no-any-return]
 
 
 @strawberry.type(description="What a command about a notice did.")

@@ -9,11 +9,10 @@ import strawberry
 from psycopg import sql
 
 from api.graphql.commands import carry_out, copied
-from api.graphql.context import ApiInfo
+from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
     Connection,
-    Edge,
     Node,
     connection_of,
     global_id,
@@ -109,7 +108,7 @@ def _conditions(chosen: UnitFilter | None) -> list[Condition]:
         conditions.append(Condition("kind", "=", chosen.kind.value))
     if chosen.open_at is not None:
         conditions.append(Condition("founded_at", "<=", chosen.open_at))
-        conditions.append(EndsAfter("closed_at", ">", chosen.open_at))
+        conditions.append(EndsAfter("closed_at", "ends after", chosen.open_at))
     if chosen.parent is not None:
         conditions.append(Condition("parent", "=", chosen.parent.key("parent").id))
     return conditions
@@ -121,6 +120,17 @@ class UnitOrder(Enum):
 
     FOUNDED_AT_ASC = "asc"
     FOUNDED_AT_DESC = "desc"
+
+
+def _units(
+    context: Context,
+    filter: UnitFilter | None,  # noqa: A002  the schema's word
+    order_by: UnitOrder,
+    **window: Any,
+) -> Listing[UnitRow]:
+    context.partner_scope("units")
+    order = Order("founded_at", descending=order_by is UnitOrder.FOUNDED_AT_DESC)
+    return Listing(UNITS, _conditions(filter), order, Window(**window))
 
 
 @strawberry.type
@@ -147,16 +157,9 @@ class Query:
         before: str | None = None,
     ) -> Connection[Unit]:
         """List."""
-        info.context.partner_scope("units")
-        listing = Listing(
-            UNITS,
-            _conditions(filter),
-            Order("founded_at", descending=order_by is UnitOrder.FOUNDED_AT_DESC),
-            Window(first, after, last, before),
-        )
-        async with info.context.reading() as connection:
-            page = await listing.page(connection)
-        return connection_of(Connection[Unit], Edge[Unit], listing, page, unit_type)  # type: ignore[no-any-return]
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _units(info.context, filter, order_by, **window)
+        return await connection_of(info, listing, Unit, unit_type)  # type: ignore[no-any-return]
 
 
 @strawberry.type(description="A unit changed.")

@@ -9,8 +9,8 @@ import strawberry
 from psycopg import sql
 
 from api.graphql.commands import copied
-from api.graphql.context import ApiInfo
-from api.graphql.nodes import Connection, Edge, connection_of, filter_text, global_id
+from api.graphql.context import ApiInfo, Context
+from api.graphql.nodes import Connection, connection_of, filter_text, global_id
 from projections.paging import Condition, Listing, Order, Window
 from projections.ratings import RATING_TEXTS, RATINGS, RatingRow, RatingTextsRow
 
@@ -84,6 +84,27 @@ class RatingOrder(Enum):
     RECORDED_DESC = "desc"
 
 
+def _ratings(
+    context: Context,
+    filter: RatingFilter | None,  # noqa: A002  the schema's word
+    order_by: RatingOrder,
+    **window: Any,
+) -> Listing[RatingRow]:
+    partner = context.partner_scope("ratings")
+    conditions: list[Condition] = [] if partner is None else [OfPartner("subject", "=", partner)]
+    given = filter or RatingFilter()
+    if given.score is not None:
+        conditions.append(Condition("score", "=", given.score))
+    for column, field, text in (
+        ("import_source", "importSource", given.import_source),
+        ("kind", "kind", given.kind),
+    ):
+        if text is not None:
+            conditions.append(Condition(column, "=", filter_text(text, field=field)))
+    order = Order("position", descending=order_by is RatingOrder.RECORDED_DESC)
+    return Listing(RATINGS, conditions, order, Window(**window))
+
+
 @strawberry.type
 class Query:
     """Questions about ratings."""
@@ -100,25 +121,6 @@ class Query:
         before: str | None = None,
     ) -> Connection[Rating]:
         """List."""
-        partner = info.context.partner_scope("ratings")
-        conditions: list[Condition] = (
-            [] if partner is None else [OfPartner("subject", "=", partner)]
-        )
-        if filter is not None and filter.score is not None:
-            conditions.append(Condition("score", "=", filter.score))
-        for column, field, text in (
-            ("import_source", "importSource", None if filter is None else filter.import_source),
-            ("kind", "kind", None if filter is None else filter.kind),
-        ):
-            if text is not None:
-                conditions.append(Condition(column, "=", filter_text(text, field=field)))
-        window = Window(first, after, last, before)
-        listing = Listing(
-            RATINGS,
-            conditions,
-            Order("position", descending=order_by is RatingOrder.RECORDED_DESC),
-            window,
-        )
-        async with info.context.reading() as connection:
-            page = await listing.page(connection)
-        return connection_of(Connection[Rating], Edge[Rating], listing, page, rating_type)  # type: ignore[no-any-return]
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _ratings(info.context, filter, order_by, **window)
+        return await connection_of(info, listing, Rating, rating_type)  # type: ignore[no-any-return]

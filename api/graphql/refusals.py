@@ -62,8 +62,8 @@ def result_union(name: str, success: Any, *own: type[DomainError]) -> Any:
 def refused(error: DomainError, context: Context) -> Any:
     """Return a refusal as its GraphQL type, in the caller's language."""
     status = _STATUS.get(type(error))
-    if status is not None and context.response is not None:
-        context.response.status_code = status
+    if status is not None:
+        context.status = status
     own = {"field": error.field} if isinstance(error, InvalidValueError) else {}
     return REFUSAL_TYPES[type(error)](
         code=refusal_code(type(error)),

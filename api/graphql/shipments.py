@@ -8,12 +8,12 @@ from uuid import UUID
 
 import strawberry
 
+from api.graphql.audit import CaseEntry, timeline
 from api.graphql.commands import carry_out, copied
-from api.graphql.context import ApiInfo
+from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
     Connection,
-    Edge,
     Node,
     connection_of,
     filter_text,
@@ -117,6 +117,19 @@ class Shipment(Node):
                 Milestone(kind=k, place=p, occurred_at=at) for k, p, at in await cursor.fetchall()
             ]
 
+    @strawberry.field(description="The steps of the shipment itself, in log order.")
+    async def timeline(
+        self,
+        info: ApiInfo,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[CaseEntry]:
+        """Return a page of the steps."""
+        moment = None if self.past is None else self.past.moment
+        return await timeline(info, self.row.id, moment, Window(first, after, last, before))
+
     @strawberry.field(description="The customers' ratings of the delivery.")
     async def ratings(self, info: ApiInfo) -> list[Rating]:
         """Return the ratings in log order."""
@@ -163,6 +176,29 @@ class ShipmentOrder(Enum):
     OPENED_AT_DESC = "desc"
 
 
+def _shipments(
+    context: Context,
+    filter: ShipmentFilter | None,  # noqa: A002  the schema's word
+    order_by: ShipmentOrder,
+    **window: Any,
+) -> Listing[ShipmentRow]:
+    partner = context.partner_scope("shipments")
+    conditions = [] if partner is None else [Condition("partner", "=", partner)]
+    given = filter or ShipmentFilter()
+    for column, field, text in (
+        ("import_source", "importSource", given.import_source),
+        ("region", "region", given.region),
+        ("outlet", "outlet", given.outlet),
+    ):
+        if text is not None:
+            conditions.append(Condition(column, "=", filter_text(text, field=field)))
+    for operator, at in ((">=", given.opened_from), ("<", given.opened_before)):
+        if at is not None:
+            conditions.append(Condition("opened_at", operator, at))
+    order = Order("opened_at", descending=order_by is ShipmentOrder.OPENED_AT_DESC)
+    return Listing(SHIPMENTS, conditions, order, Window(**window))
+
+
 @strawberry.type
 class Query:
     """Questions about shipments."""
@@ -185,33 +221,9 @@ class Query:
         before: str | None = None,
     ) -> Connection[Shipment]:
         """List."""
-        conditions = []
-        partner = info.context.partner_scope("shipments")
-        if partner is not None:
-            conditions.append(Condition("partner", "=", partner))
-        for column, field, text in (
-            ("import_source", "importSource", None if filter is None else filter.import_source),
-            ("region", "region", None if filter is None else filter.region),
-            ("outlet", "outlet", None if filter is None else filter.outlet),
-        ):
-            if text is not None:
-                conditions.append(Condition(column, "=", filter_text(text, field=field)))
-        for column, operator, value in (
-            ("opened_at", ">=", filter and filter.opened_from),
-            ("opened_at", "<", filter and filter.opened_before),
-        ):
-            if value is not None:
-                conditions.append(Condition(column, operator, value))
-        window = Window(first, after, last, before)
-        listing = Listing(
-            SHIPMENTS,
-            conditions,
-            Order("opened_at", descending=order_by is ShipmentOrder.OPENED_AT_DESC),
-            window,
-        )
-        async with info.context.reading() as connection:
-            page = await listing.page(connection)
-        return connection_of(Connection[Shipment], Edge[Shipment], listing, page, shipment_type)  # type: ignore[no-any-return]
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _shipments(info.context, filter, order_by, **window)
+        return await connection_of(info, listing, Shipment, shipment_type)  # type: ignore[no-any-return]
 
 
 @strawberry.type(description="A shipment changed.")

@@ -8,11 +8,10 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.commands import carry_out, copied
-from api.graphql.context import ApiInfo
+from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
     Connection,
-    Edge,
     Node,
     as_uuid,
     connection_of,
@@ -140,6 +139,27 @@ class StaffOrder(Enum):
     STARTS_AT_DESC = "desc"
 
 
+def _appointments(
+    context: Context,
+    at: datetime | None,
+    role: Role | None,
+    unit: UnitReference | None,
+    order_by: StaffOrder,
+    **window: Any,
+) -> Listing[AppointmentRow]:
+    context.partner_scope("staff")
+    conditions: list[Condition] = []
+    if at is not None:
+        conditions.append(Condition("starts_at", "<=", at))
+        conditions.append(EndsAfter("ends_at", "ends after", at))
+    if role is not None:
+        conditions.append(Condition("role", "=", role.value))
+    if unit is not None:
+        conditions.append(Condition("unit", "=", unit.key("unit").id))
+    order = Order("starts_at", descending=order_by is StaffOrder.STARTS_AT_DESC)
+    return Listing(APPOINTMENTS, conditions, order, Window(**window))
+
+
 @strawberry.type
 class Query:
     """Questions about staff."""
@@ -176,25 +196,9 @@ class Query:
         before: str | None = None,
     ) -> Connection[Appointment]:
         """List."""
-        info.context.partner_scope("staff")
-        conditions: list[Condition] = []
-        if at is not None:
-            conditions += [Condition("starts_at", "<=", at), EndsAfter("ends_at", ">", at)]
-        if role is not None:
-            conditions.append(Condition("role", "=", role.value))
-        if unit is not None:
-            conditions.append(Condition("unit", "=", unit.key("unit").id))
-        listing = Listing(
-            APPOINTMENTS,
-            conditions,
-            Order("starts_at", descending=order_by is StaffOrder.STARTS_AT_DESC),
-            Window(first, after, last, before),
-        )
-        async with info.context.reading() as connection:
-            page = await listing.page(connection)
-        return connection_of(  # type: ignore[no-any-return]
-            Connection[Appointment], Edge[Appointment], listing, page, appointment_type
-        )
+        window = {"first": first, "after": after, "last": last, "before": before}
+        listing = _appointments(info.context, at, role, unit, order_by, **window)
+        return await connection_of(info, listing, Appointment, appointment_type)  # type: ignore[no-any-return]
 
 
 @strawberry.type(description="A member of staff was put on record.")

@@ -14,6 +14,7 @@ from api.embedded_postgres import EmbeddedPostgres
 from application.eventstore.subject_keys import MasterKey
 from migrations.upgrade import upgrade
 from tests.benchmarks import case_state, commands, demo, projections, satisfaction, stages, starting
+from tests.benchmarks.graphql import mutations, reads
 
 _PARTS = (
     "commands",
@@ -21,6 +22,8 @@ _PARTS = (
     "projections",
     "case_state",
     "satisfaction",
+    "graphql",
+    "mutations",
     "import",
     "demo",
     "start",
@@ -66,6 +69,10 @@ def main() -> None:
             case_state.report(fresh(), master, chosen.scale)
         if "satisfaction" in parts:
             satisfaction.report(fresh(), chosen.scale)
+        if "graphql" in parts:
+            reads.report(fresh(), chosen.scale, chosen.rounds)
+        if "mutations" in parts:
+            mutations.report(fresh, chosen.scale, chosen.rounds)
         if "import" in parts:
             starting.report_import(fresh, chosen.scale)
     if "demo" in parts:

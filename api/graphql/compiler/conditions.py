@@ -1,0 +1,91 @@
+"""Conditions of listings as SQL of the compiler's own; ``projections.paging`` has its own, too."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from api.graphql.compiler.sql import Binding, UnsupportedError, name
+from projections.paging import Condition
+from projections.tables import Table
+
+Render = Callable[[Condition, Table[Any], str, Binding], str]
+"""Makes SQL of a condition, for a table under a prefix such as ``t1.``."""
+
+RENDERERS: Final[dict[str, Render]] = {}
+"""How a condition becomes SQL, by its operator."""
+
+
+def renders(operator: str) -> Callable[[Render], Render]:
+    """Register how conditions with an operator are written."""
+
+    def register(render: Render) -> Render:
+        RENDERERS[operator] = render
+        return render
+
+    return register
+
+
+def where(conditions: Sequence[Condition], table: Table[Any], prefix: str, binding: Binding) -> str:
+    """Return all conditions, joined by AND; ``true`` if there are none."""
+    found = []
+    for condition in conditions:
+        render = RENDERERS.get(condition.operator)
+        if render is None:
+            raise UnsupportedError(condition.operator)
+        found.append(render(condition, table, prefix, binding))
+    return " AND ".join(found) or "true"
+
+
+def _compared(condition: Condition, table: Table[Any], prefix: str, binding: Binding) -> str:
+    value = binding.parameter(condition.value, table.columns[condition.column])
+    return f"{prefix}{name(condition.column)} {condition.operator} {value}"
+
+
+for _operator in ("=", ">=", "<", "<="):
+    RENDERERS[_operator] = _compared
+
+
+@renders("in")
+def _among(condition: Condition, table: Table[Any], prefix: str, binding: Binding) -> str:
+    values = binding.parameter(list(condition.value), f"{table.columns[condition.column]}[]")
+    return f"{prefix}{name(condition.column)} = ANY ({values})"
+
+
+@renders("is")
+def _true(condition: Condition, _table: Table[Any], prefix: str, _binding: Binding) -> str:
+    return f"{prefix}{name(condition.column)}"
+
+
+@renders("is not")
+def _false(condition: Condition, _table: Table[Any], prefix: str, _binding: Binding) -> str:
+    return f"NOT {prefix}{name(condition.column)}"
+
+
+@renders("is null")
+def _null(condition: Condition, _table: Table[Any], prefix: str, _binding: Binding) -> str:
+    return f"{prefix}{name(condition.column)} IS {'' if condition.value else 'NOT '}NULL"
+
+
+@renders("ends after")
+def _ends_after(condition: Condition, table: Table[Any], prefix: str, binding: Binding) -> str:
+    column = f"{prefix}{name(condition.column)}"
+    at = binding.parameter(condition.value, table.columns[condition.column])
+    return f"({column} IS NULL OR {column} > {at})"
+
+
+@renders("about shipment")
+def _about(condition: Condition, _table: Table[Any], prefix: str, binding: Binding) -> str:
+    shipment = binding.parameter(condition.value, "uuid")
+    return (
+        f"{prefix}id IN (SELECT c.id FROM read.complaints AS c WHERE c.shipment = {shipment}"
+        f" UNION SELECT k.from_id FROM read.case_links AS k WHERE k.to_id = {shipment})"
+    )
+
+
+def kind_of(value: Any) -> str:
+    """Return the PostgreSQL type of a value."""
+    for python, kind in ((datetime, "timestamptz"), (UUID, "uuid"), (int, "int8"), (str, "text")):
+        if isinstance(value, python):
+            return kind
+    raise UnsupportedError(type(value).__name__)
