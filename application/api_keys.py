@@ -121,8 +121,12 @@ async def issue_api_key(command: IssueApiKey, desk: Desk) -> UUID:
         desk.meta,
         prefix=command.prefix,
         digest=command.digest,
-        grant=grant,
+        key_role=grant.role,
+        holder=grant.holder,
+        name=grant.name,
         expires_at=command.expires_at,
+        operations=grant.operations,
+        units=grant.units,
         replaces=None if replaced is None else replaced.key,
         replaced_until=None if replaced is None else replaced.until,
     )

@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from domain.errors import InvalidValueError, Rule
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_WHOLE = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF")
-_THOUSANDTHS = re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND")
+CURRENCIES_WITHOUT_MINOR: Final = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+CURRENCIES_WITH_THOUSANDTHS: Final = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 """ISO 4217 currencies whose minor unit is not a hundredth."""
 _LIMIT = 10**15  # minor units; far above any shipment, far below 2**63
 
@@ -31,6 +34,6 @@ class Money:
 
 def minor_digits(currency: str) -> int:
     """Return how many decimals a currency has (ISO 4217)."""
-    if _WHOLE.fullmatch(currency):
+    if currency in CURRENCIES_WITHOUT_MINOR:
         return 0
-    return 3 if _THOUSANDTHS.fullmatch(currency) else 2
+    return 3 if currency in CURRENCIES_WITH_THOUSANDTHS else 2

@@ -1,6 +1,6 @@
 """``redress keys``: API keys for programs and people."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, LiteralString
 from uuid import UUID
 
@@ -135,7 +135,7 @@ def list_keys(*, as_json: _AsJson = False) -> None:
     now = utc_now()
     for key in listed:
         used: datetime | None = key["last_used_at"]
-        last = "never used" if used is None else f"used {used:%Y-%m-%d %H:%MZ}"
+        last = "never used" if used is None else f"used {used.astimezone(UTC):%Y-%m-%d %H:%MZ}"
         narrowed = " ".join([*(key["operations"] or ()), *(key["units"] or ())])
         typer.echo(
             f"{key['prefix']}  {key['role']:<16} {key['holder']:<24} {_state(key, now):<8}"

@@ -1,7 +1,7 @@
 """The ASGI endpoint of GraphQL: it stands before the web framework, which a query never enters."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,6 +27,16 @@ from api.refusals import fault_message
 PATH: Final = "/graphql"
 _PROBLEM: Final = "application/problem+json"
 _DIGITS: Final = 19
+_BAD_HEADER: Final = "AFTER_NOT_A_POSITION"
+_OF_HTTP: Final = {
+    400: "Bad Request",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+}
+"""What is wrong with the request before it is one of GraphQL: told as a problem of RFC 9457."""
 
 
 class Serving:
@@ -59,6 +69,8 @@ class GraphQLEndpoint:
             answer = await self._answer(scope, receive, headers, lang, media_type)
         except RequestRefusedError as refused:
             answer = _error(refused.status, refused.code, lang, refused.headers)
+            if _is_of_http(refused.status, refused.code):
+                media_type = _PROBLEM
         except ClientGoneError:
             return
         except (UnauthenticatedError, NoRoleError) as refused:
@@ -96,7 +108,7 @@ def _after(header: str | None) -> int | None:
     if header is None:
         return None
     if not header.isascii() or not header.isdecimal() or len(header) > _DIGITS:
-        raise RequestRefusedError(400, "AFTER_NOT_A_POSITION")
+        raise RequestRefusedError(400, _BAD_HEADER)
     return int(header)
 
 
@@ -106,8 +118,12 @@ def _address(scope: Scope) -> str:
 
 
 def _error(status: int, code: str, lang: str, headers: Mapping[str, str]) -> Answer:
-    error = {"message": fault_message(code, lang), "extensions": {"code": code}}
-    return Answer(orjson.dumps({"errors": [error]}), status, headers=headers)
+    message = fault_message(code, lang)
+    body: dict[str, Any] = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    if _is_of_http(status, code):
+        body |= {"type": "about:blank", "title": _OF_HTTP[status], "status": status}
+        body |= {"detail": message, "code": code}
+    return Answer(orjson.dumps(body), status, headers=headers)
 
 
 def _problem(refused: UnauthenticatedError | NoRoleError, lang: str) -> Answer:
@@ -122,6 +138,10 @@ def _problem(refused: UnauthenticatedError | NoRoleError, lang: str) -> Answer:
     }
     headers = {"WWW-Authenticate": "Bearer"} if unknown else {}
     return Answer(orjson.dumps(problem), status, headers=headers)
+
+
+def _is_of_http(status: int, code: str) -> bool:
+    return code == _BAD_HEADER or (status in _OF_HTTP and status != 400)  # noqa: PLR2004
 
 
 async def _send(send: Send, answer: Answer, media_type: str) -> None:

@@ -9,7 +9,18 @@ from psycopg import AsyncConnection, sql
 
 from api.case_state import Clock, Moment
 from api.graphql.commands import copied
-from api.graphql.context import ApiInfo
+from api.graphql.compiler.declarations import (
+    Planning,
+    Row,
+    column,
+    json_text,
+    part,
+    reads,
+    text_in,
+)
+from api.graphql.compiler.selection import Selected
+from api.graphql.compiler.sql import NULL, Json, chosen, expression, scalar
+from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import Connection, as_uuid, connection_of, global_id
 from api.graphql.scalars import AsOf, Lang, Long
 from domain.complaint import Complaint
@@ -85,6 +96,42 @@ class CaseEntry:
         return told[lang is Lang.ZH]
 
 
+def _told(at: int) -> dict[str, str]:
+    return {topic: json_text(texts[at]) for topic, texts in _TOLD_TO_PARTNERS.items()}
+
+
+def _sentence(row: Row, selected: Selected, planning: Planning) -> Json:
+    own = text_in("sentence_en", "sentence_zh")(row, selected, planning)
+    if not planning.view.partner:
+        return own
+    chinese = planning.argument(selected, "lang") is Lang.ZH
+    told = chosen(row["topic"], _told(1 if chinese else 0))
+    return expression("coalesce(", told, ", ", *own.pieces(), ")")
+
+
+def _reason(row: Row, selected: Selected, planning: Planning) -> Json:
+    own = scalar(row["reason"], selected.definition.type)
+    if not planning.view.partner:
+        return own
+    return expression(
+        "coalesce(",
+        chosen(row["topic"], dict.fromkeys(_TOLD_TO_PARTNERS, NULL)),
+        ", ",
+        *own.pieces(),
+        ")",
+    )
+
+
+reads(
+    "CaseEntry",
+    CASE_ENTRIES,
+    aggregateId=column("case_id"),
+    policy=part("PolicyVersion", "policy", id=column("policy"), version=column("policy_version")),
+    sentence=_sentence,
+    reason=_reason,
+)
+
+
 def _entry(row: CaseEntryRow) -> CaseEntry:
     policy = None
     if row.policy is not None and row.policy_version is not None:
@@ -111,6 +158,12 @@ async def timeline(
         conditions.append(Condition(moment.clock, "<=", moment.until))
     listing = Listing(CASE_ENTRIES, conditions, Order("position"), window)
     return await connection_of(info, listing, CaseEntry, _entry)  # type: ignore[no-any-return]
+
+
+def timeline_page(context: Context, **window: Any) -> Listing[CaseEntryRow]:
+    """Return the question for the steps of whichever aggregate it stands beneath."""
+    context.partner_scope("caseHistory")
+    return Listing(CASE_ENTRIES, [], Order("position"), Window(**window))
 
 
 def moment_of(as_of: AsOf) -> Moment:

@@ -1,12 +1,14 @@
 """The complaint policy in the schema."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import strawberry
 
 from api.graphql.commands import carry_out, copied
+from api.graphql.compiler.declarations import Pages, Row, answers, derived, id_of, reads
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import Connection, connection_of, global_id
 from api.graphql.refusals import result_union
@@ -21,6 +23,7 @@ from projections.complaint_policies import (
     ComplaintPolicyRow,
 )
 from projections.paging import Condition, Listing, Order, Window
+from projections.tables import Table
 
 
 @strawberry.type(description="Who is responsible for a step, and within how many hours.")
@@ -67,6 +70,37 @@ def _policies(context: Context, **window: Any) -> Listing[ComplaintPolicyRow]:
     context.partner_scope("complaintPolicies")
     order = Order("effective_from", descending=True)
     return Listing(COMPLAINT_POLICIES, [], order, Window(**window))
+
+
+_STATES: Final = [state.value for state in ComplaintState]
+
+
+def _steps(row: Row) -> str:
+    order = " ".join(f"WHEN '{state}' THEN {place}" for place, state in enumerate(_STATES))
+    return (
+        f"SELECT s.step, s.owner, s.hours, CASE s.step {order} END AS place"
+        f" FROM read.policy_steps AS s WHERE s.version_id = {row['id']}"
+    )
+
+
+@dataclass(slots=True)
+class _StepRow:
+    """A step of a version, at its place in the order of a case."""
+
+    place: int
+    step: str
+    owner: str
+    hours: int
+
+
+reads("StepLimitType", Table("steps", _StepRow, key="place"))
+reads(
+    "ComplaintPolicy",
+    COMPLAINT_POLICIES,
+    id=id_of("ComplaintPolicy", "version"),
+    steps=derived("StepLimitType", _steps, "place"),
+)
+answers("complaintPolicies", Pages("ComplaintPolicy", _policies))
 
 
 @strawberry.type

@@ -52,7 +52,7 @@ from projections.shipments import SHIPMENTS
 _COMPLAINT_BY_NUMBER = "SELECT id FROM read.complaints WHERE number = %s"
 
 
-_BETWEEN_CUSTOMER_AND_COMPANY: Final = frozenset(
+BETWEEN_CUSTOMER_AND_COMPANY: Final = frozenset(
     event.TOPIC.partition(".")[2]
     for event in (
         complaint.Complaint.FeedbackGiven,
@@ -237,7 +237,7 @@ class Complaint(Node):
         else:
             rows = await info.context.rows_of(REMARKS).load(self.row.id)
         if info.context.caller.partner is not None:
-            rows = [row for row in rows if row.kind in _BETWEEN_CUSTOMER_AND_COMPANY]
+            rows = [row for row in rows if row.kind in BETWEEN_CUSTOMER_AND_COMPANY]
         return [remark_type(row) for row in rows]
 
     @strawberry.field(description="The steps of the complaint itself, in log order.")
@@ -353,21 +353,37 @@ _WORDS: Final[dict[ComplaintGroup, Any]] = {
 }
 
 
-def _complaints(
+def complaints_page(
     context: Context,
     filter: ComplaintFilter | None,  # noqa: A002  the schema's word
     order_by: ComplaintOrder,
     **window: Any,
 ) -> Listing[ComplaintRow]:
+    """Return the question for complaints, within the caller's reach."""
     partner = context.partner_scope("complaints")
     column, direction = order_by.value.split()
     order = Order(column, descending=direction == "desc")
     return Listing(COMPLAINTS, conditions(filter, partner, context), order, Window(**window))
 
 
-def _queue(
+def complaint_search(
+    context: Context,
+    id: strawberry.ID | None,  # noqa: A002  Relay's word
+    number: str | None,
+) -> list[Condition] | None:
+    """Return what finds a complaint by id or number, within the caller's reach."""
+    within = context.within("complaints", COMPLAINTS)
+    if id is not None:
+        return [*within, Condition("id", "=", as_uuid(id, field="id"))]
+    if number is None:
+        return None
+    return [*within, Condition("number", "=", code(number, field="number"))]
+
+
+def queue_page(
     context: Context, person: str | None, department: str | None, **window: Any
 ) -> Listing[ComplaintRow]:
+    """Return the question for the open complaints of a person or department."""
     partner = context.partner_scope("workQueue")
     chosen = [] if partner is None else [Condition("partner", "=", partner)]
     chosen.append(Condition("open", "is", value=True))
@@ -414,7 +430,7 @@ class Query:
     ) -> Connection[Complaint]:
         """List."""
         window = {"first": first, "after": after, "last": last, "before": before}
-        listing = _complaints(info.context, filter, order_by, **window)
+        listing = complaints_page(info.context, filter, order_by, **window)
         return await connection_of(info, listing, Complaint, complaint_type)  # type: ignore[no-any-return]
 
     @strawberry.field(
@@ -433,7 +449,7 @@ class Query:
     ) -> Connection[Complaint]:
         """List."""
         window = {"first": first, "after": after, "last": last, "before": before}
-        listing = _queue(info.context, person, department, **window)
+        listing = queue_page(info.context, person, department, **window)
         return await connection_of(info, listing, Complaint, complaint_type)  # type: ignore[no-any-return]
 
     @strawberry.field(

@@ -96,9 +96,11 @@ class Context:
     def within(self, operation: str, table: Table[Any]) -> list[Condition]:
         """Return the conditions that hold for the rows within the caller's reach."""
         partner = self.partner_scope(operation)
-        return [] if partner is None or "partner" not in table.columns else [
-            Condition("partner", "=", partner)
-        ]
+        return (
+            []
+            if partner is None or "partner" not in table.columns
+            else [Condition("partner", "=", partner)]
+        )
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:

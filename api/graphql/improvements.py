@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.commands import carry_out, copied
+from api.graphql.compiler.declarations import Pages, answers, id_of, reads
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
@@ -122,6 +123,15 @@ def _improvements(
 ) -> Listing[ImprovementRow]:
     context.partner_scope("improvements")
     return Listing(IMPROVEMENTS, _conditions(filter), Order("due_at"), Window(**window))
+
+
+reads(
+    "Improvement",
+    IMPROVEMENTS,
+    operation="improvements",
+    complaintId=id_of("Complaint", "complaint"),
+)
+answers("improvements", Pages("Improvement", _improvements))
 
 
 @strawberry.type

@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.commands import carry_out, copied
+from api.graphql.compiler.declarations import Pages, answers, id_of, reads
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
@@ -123,6 +124,10 @@ def _notices(
         conditions.append(Condition("case_id", "=", as_uuid(given.case_id, field="caseId")))
     order = Order("queued_at", descending=order_by is NoticeOrder.QUEUED_AT_DESC)
     return Listing(NOTICES, conditions, order, Window(**window))
+
+
+reads("Notice", NOTICES, operation="notices", caseId=id_of("Complaint", "case_id"))
+answers("notices", Pages("Notice", _notices))
 
 
 @strawberry.type

@@ -9,6 +9,7 @@ import strawberry
 from psycopg import sql
 
 from api.graphql.commands import carry_out, copied
+from api.graphql.compiler.declarations import One, Pages, answers, one, reads, text_in
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
@@ -131,6 +132,22 @@ def _units(
     context.partner_scope("units")
     order = Order("founded_at", descending=order_by is UnitOrder.FOUNDED_AT_DESC)
     return Listing(UNITS, _conditions(filter), order, Window(**window))
+
+
+def _unit(context: Context, kind: UnitKind, code: str) -> list[Condition]:
+    context.partner_scope("units")
+    return [Condition("id", "=", UnitKey(kind, checked_code(code, field="code")).id)]
+
+
+reads(
+    "Unit",
+    UNITS,
+    operation="units",
+    name=text_in("name_en", "name_zh"),
+    parent=one("Unit", "parent", "units"),
+)
+answers("units", Pages("Unit", _units))
+answers("unit", One("Unit", _unit))
 
 
 @strawberry.type

@@ -9,6 +9,9 @@ import strawberry
 from psycopg import sql
 
 from api.graphql.commands import copied
+from api.graphql.compiler.declarations import Pages, Planning, Row, answers, personal, reads
+from api.graphql.compiler.selection import Selected
+from api.graphql.compiler.sql import Json, expression, global_id_sql
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import Connection, connection_of, filter_text, global_id
 from projections.paging import Condition, Listing, Order, Window
@@ -54,6 +57,22 @@ def rating_type(row: RatingRow) -> Rating:
         id=global_id("Rating", row.position),
         subject_id=global_id("Shipment" if row.kind == "delivery" else "Complaint", subject),
     )
+
+
+def _subject(row: Row, _selected: Selected, _planning: Planning) -> Json:
+    shipment, complaint = (
+        global_id_sql(kind, row["subject"]) for kind in ("Shipment", "Complaint")
+    )
+    return expression(f"CASE {row['kind']} WHEN 'delivery' THEN {shipment} ELSE {complaint} END")
+
+
+reads(
+    "Rating",
+    RATINGS,
+    subjectId=_subject,
+    title=personal(RATING_TEXTS),
+    comment=personal(RATING_TEXTS),
+)
 
 
 class OfPartner(Condition):
@@ -103,6 +122,9 @@ def _ratings(
             conditions.append(Condition(column, "=", filter_text(text, field=field)))
     order = Order("position", descending=order_by is RatingOrder.RECORDED_DESC)
     return Listing(RATINGS, conditions, order, Window(**window))
+
+
+answers("ratings", Pages("Rating", _ratings))
 
 
 @strawberry.type

@@ -8,8 +8,22 @@ from uuid import UUID
 
 import strawberry
 
-from api.graphql.audit import CaseEntry, timeline
+from api.graphql.audit import CaseEntry, timeline, timeline_page
 from api.graphql.commands import carry_out, copied
+from api.graphql.compiler.amounts import money_of
+from api.graphql.compiler.declarations import (
+    One,
+    Pages,
+    Planning,
+    Row,
+    answers,
+    json_text,
+    many,
+    page,
+    reads,
+)
+from api.graphql.compiler.selection import Selected
+from api.graphql.compiler.sql import Json, chosen, expression
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
@@ -197,6 +211,34 @@ def _shipments(
             conditions.append(Condition("opened_at", operator, at))
     order = Order("opened_at", descending=order_by is ShipmentOrder.OPENED_AT_DESC)
     return Listing(SHIPMENTS, conditions, order, Window(**window))
+
+
+def _shipment(context: Context, waybill: str) -> list[Condition]:
+    found = [Condition("id", "=", shipment_id(identifiers.waybill(waybill)))]
+    return [*context.within("shipments", SHIPMENTS), *found]
+
+
+def _milestone_label(row: Row, selected: Selected, planning: Planning) -> Json:
+    lang = planning.argument(selected, "lang")
+    texts = {kind.value: json_text(label(kind, lang)) for kind in MilestoneKind}
+    texts["delivered"] = '"已送达"' if lang is Lang.ZH else '"delivered"'
+    return expression(chosen(row["kind"], texts))
+
+
+reads("Milestone", MILESTONES, label=_milestone_label)
+reads(
+    "Shipment",
+    SHIPMENTS,
+    operation="shipments",
+    fee=money_of("fee_minor", "currency"),
+    surcharges=money_of("surcharges_minor", "currency"),
+    declaredValue=money_of("declared_value_minor", "currency"),
+    milestones=many("Milestone", "shipment", "occurred_at, position"),
+    ratings=many("Rating", "subject", "position"),
+    timeline=page("CaseEntry", "case_id", timeline_page, "caseHistory"),
+)
+answers("shipments", Pages("Shipment", _shipments))
+answers("shipment", One("Shipment", _shipment))
 
 
 @strawberry.type

@@ -8,6 +8,21 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.commands import carry_out, copied
+from api.graphql.compiler.declarations import (
+    Emitter,
+    One,
+    Pages,
+    Planning,
+    Row,
+    answers,
+    column,
+    many,
+    one,
+    reads,
+    relation,
+)
+from api.graphql.compiler.selection import Selected
+from api.graphql.compiler.sql import NULL, Json, literal, or_null
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
     NODE_LOADERS,
@@ -158,6 +173,50 @@ def _appointments(
         conditions.append(Condition("unit", "=", unit.key("unit").id))
     order = Order("starts_at", descending=order_by is StaffOrder.STARTS_AT_DESC)
     return Listing(APPOINTMENTS, conditions, order, Window(**window))
+
+
+def _person(
+    context: Context,
+    id: strawberry.ID | None,  # noqa: A002  Relay's word
+    person: str | None,
+) -> list[Condition] | None:
+    context.partner_scope("staff")
+    if id is not None:
+        return [Condition("id", "=", as_uuid(id, field="id"))]
+    if person is None:
+        return None
+    return [Condition("id", "=", staff_id(person_id(person, field="person")))]
+
+
+def _name_beside(key: str) -> Emitter:
+    """Emit a person's name, for roles that may read personal data."""
+
+    def emit(row: Row, _selected: Selected, planning: Planning) -> Json:
+        if not planning.view.may("personalData"):
+            return literal(NULL)
+        names = f"SELECT to_json(n.name)::text FROM {relation(PEOPLE_NAMES)} AS n"
+        return or_null([f"({names} WHERE n.id = {row[key]})"])
+
+    return emit
+
+
+reads(
+    "Person",
+    PEOPLE,
+    operation="staff",
+    name=_name_beside("id"),
+    appointments=many("Appointment", "person", "starts_at, number"),
+)
+reads(
+    "Appointment",
+    APPOINTMENTS,
+    operation="staff",
+    person=column("person_id"),
+    name=_name_beside("person"),
+    unit=one("Unit", "unit", "units"),
+)
+answers("staff", Pages("Appointment", _appointments))
+answers("person", One("Person", _person))
 
 
 @strawberry.type

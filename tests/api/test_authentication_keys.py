@@ -333,7 +333,7 @@ def test_a_key_is_narrowed_rotated_and_listed_by_commands(redress: Any, database
         )
     assert listed(redress)[made["prefix"]]["last_used_at"].startswith("2026-03-02T04:05:06")
     text = redress("list")
-    assert "used 2026-03-02 04:05Z  read receiveComplaint region:EAST" in text
+    assert "used 2026-03-02 04:05Z read receiveComplaint region:EAST" in text
     assert "never used" in text
     assert made["key"] not in text
 

@@ -12,6 +12,7 @@ from application import api_keys
 from application.api_keys import (
     IssueApiKey,
     NewKey,
+    Replaced,
     RevokeApiKey,
     digest_of,
     make_key,
@@ -19,10 +20,12 @@ from application.api_keys import (
     prefix_of,
 )
 from application.permissions import Caller
+from domain.api_key import successor_id
 from domain.errors import (
     NotFoundError,
     WrongStateError,
 )
+from domain.organisation import UnitKey, UnitKind
 from domain.roles import PersonId, Role
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -129,3 +132,67 @@ def test_a_revoked_key_stays_revoked(office: Any) -> None:
         office.do(RevokeApiKey(key=key), ADMINISTRATOR)
     with pytest.raises(NotFoundError):
         office.do(RevokeApiKey(key=uuid4()), ADMINISTRATOR)
+
+
+def test_a_scope_is_in_the_event_and_in_the_table_that_servers_ask(office: Any) -> None:
+    new = make_key()
+    office.do(
+        IssueApiKey(
+            prefix=new.prefix,
+            digest=new.digest,
+            role=Role.FRONT_DESK,
+            holder=PersonId("desk"),
+            operations=("write", "complaints", "write"),
+            units=(UnitKey(UnitKind.REGION, "EAST"), UnitKey(UnitKind.DEPARTMENT, "A")),
+        ),
+        ADMINISTRATOR,
+    )
+
+    scope = ["complaints", "write"], ["department:A", "region:EAST"]
+    assert office.rows("SELECT operations, units FROM ops.api_keys") == [scope]
+    data = office.states()[0]["data"]
+    assert (data["operations"], data["units"]) == scope
+
+
+def test_a_successor_ends_the_other_key_in_the_same_transaction(office: Any) -> None:
+    old, new = make_key(), make_key()
+    right: dict[str, Any] = {"role": Role.AUDITOR, "holder": PersonId("auditor-1")}
+    first = office.do(
+        IssueApiKey(prefix=old.prefix, digest=old.digest, **right), ADMINISTRATOR
+    ).result
+    until = NOON + timedelta(hours=1)
+    second = office.do(
+        IssueApiKey(prefix=new.prefix, digest=new.digest, replaces=Replaced(first, until), **right),
+        ADMINISTRATOR,
+    ).result
+
+    assert second == successor_id(first)
+    assert office.rows("SELECT id, expires_at, replaces FROM ops.api_keys ORDER BY issued_at") == [
+        (first, until, None),
+        (second, None, first),
+    ]
+    assert len(office.rows("SELECT DISTINCT xmin::text FROM ops.api_keys")) == 1
+
+
+def test_of_two_rotations_at_once_one_is_refused(office: Any) -> None:
+    old = make_key()
+    right: dict[str, Any] = {"role": Role.AUDITOR, "holder": PersonId("auditor-1")}
+    first = office.do(
+        IssueApiKey(prefix=old.prefix, digest=old.digest, **right), ADMINISTRATOR
+    ).result
+    replaced = Replaced(first, NOON + timedelta(hours=1))
+    made = [make_key(), make_key()]
+
+    outcomes = office.together(
+        *(
+            office.order(
+                IssueApiKey(prefix=key.prefix, digest=key.digest, replaces=replaced, **right),
+                ADMINISTRATOR,
+                door=door,
+            )
+            for door, key in enumerate(made)
+        )
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Outcome", "WrongStateError"]
+    assert len(office.rows("SELECT FROM ops.api_keys")) == 2

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -69,16 +69,20 @@ def main() -> None:
             case_state.report(fresh(), master, chosen.scale)
         if "satisfaction" in parts:
             satisfaction.report(fresh(), chosen.scale)
-        if "graphql" in parts:
-            reads.report(fresh(), chosen.scale, chosen.rounds)
-        if "mutations" in parts:
-            mutations.report(fresh, chosen.scale, chosen.rounds)
+        _graphql(fresh, parts, chosen)
         if "import" in parts:
             starting.report_import(fresh, chosen.scale)
     if "demo" in parts:
         demo.report(chosen.scale)
     if "start" in parts:
         starting.report_start()
+
+
+def _graphql(fresh: Callable[[], str], parts: Sequence[str], chosen: argparse.Namespace) -> None:
+    if "graphql" in parts:
+        reads.report(fresh(), chosen.scale, chosen.rounds)
+    if "mutations" in parts:
+        mutations.report(fresh, chosen.scale, chosen.rounds)
 
 
 def _print_commands(measured: dict) -> None:  # type: ignore[type-arg]

@@ -102,8 +102,8 @@ class Row:
 Emitter = Callable[[Row, Selected, Planning], Json]
 Question = Callable[..., Listing[Any]]
 """Makes the listing of a page from the context and the arguments: what, in which order."""
-Search = Callable[..., tuple[Table[Any], list[Condition]] | None]
-"""Makes, from the context and the arguments, the conditions that find one row; None: there is none."""
+Search = Callable[..., list[Condition] | None]
+"""Makes the conditions that find one row from the context and the arguments; None: no row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,50 +234,56 @@ def one(kind: str, column_name: str, operation: str) -> Emitter:
             raise UnsupportedError(operation)
         target = planning.row(TYPES[kind].table)
         found = planning.object(kind, target, selected.sets)
+        source = target.source(relation(target.table))
+        clause = f"{target[target.table.key]} = {row[column_name]}"
+        within = planning.within(operation, target)
         return or_null(
-            [
-                "(SELECT ",
-                *found.pieces(),
-                f" FROM {target.source(relation(target.table))}"
-                f" WHERE {target[target.table.key]} = {row[column_name]} AND ",
-                planning.within(operation, target),
-                ")",
-            ]
+            ["(SELECT ", *found.pieces(), f" FROM {source} WHERE {clause} AND ", within, ")"]
         )
 
     return emit
 
 
-Where = Callable[[Row, Planning], str | None]
+Where = Callable[[Row, Planning], str]
+Source = Callable[[Row], str]
+"""Makes a subquery whose columns are those of a table that is not stored, from a row."""
 
 
-def many(
-    kind: str, link: str, order: str, *, own: str | None = None, where: Where | None = None
-) -> Emitter:
-    """Emit all objects whose column ``link`` holds this row's key (or column ``own``), in order.
+def many(kind: str, link: str, order: str, *, where: Where | None = None) -> Emitter:
+    """Emit all objects whose column ``link`` holds this row's key, in the order of columns.
 
-    ``order`` is SQL of column names; ``where`` may add a condition, for this view.
+    ``where`` adds a condition for this view.
     """
 
     def emit(row: Row, selected: Selected, planning: Planning) -> Json:
         target = planning.row(TYPES[kind].table)
         found = planning.object(kind, target, selected.sets)
-        more = None if where is None else where(target, planning)
-        by = ", ".join(target[column_name] for column_name in order.split(", "))
-        return (
-            literal("[")
-            .expression(
-                [
-                    "coalesce((SELECT string_agg(",
-                    *found.pieces(),
-                    f", ',' ORDER BY {by}) FROM {target.source(relation(target.table))}"
-                    f" WHERE {target[link]} = {row[own or row.table.key]}"
-                    + (f" AND {more})" if more else ")"),
-                    ", '')",
-                ]
-            )
-            .literal("]")
-        )
+        clause = f"{target[link]} = {row[row.table.key]}"
+        if where is not None:
+            clause += f" AND {where(target, planning)}"
+        source = f"{target.source(relation(target.table))} WHERE {clause}"
+        return listed(found, target, order, [source])
+
+    return emit
+
+
+def listed(found: Json, target: Row, order: str, source: Sequence[Piece]) -> Json:
+    """Emit a list of objects from what a FROM clause gives, in the order of columns."""
+    by = ", ".join(target[column_name] for column_name in order.split(", "))
+    aggregate = ["coalesce((SELECT string_agg(", *found.pieces(), f", ',' ORDER BY {by}) FROM "]
+    return literal("[").expression([*aggregate, *source, "), '')"]).literal("]")
+
+
+def derived(kind: str, source: Source, order: str | None = None) -> Emitter:
+    """Emit objects from a subquery upon this row: a list if there is an order, else one or null."""
+
+    def emit(row: Row, selected: Selected, planning: Planning) -> Json:
+        target = planning.row(TYPES[kind].table)
+        found = planning.object(kind, target, selected.sets)
+        subquery = f"({source(row)}) AS {target.alias}"
+        if order is not None:
+            return listed(found, target, order, [subquery])
+        return or_null(["(SELECT ", *found.pieces(), f" FROM {subquery})"])
 
     return emit
 
@@ -305,6 +311,16 @@ def part(kind: str, when: str | None = None, **fields: Emitter) -> Emitter:
         return expression(
             f"CASE WHEN {row[when]} IS NULL THEN 'null' ELSE ", *found.pieces(), " END"
         )
+
+    return emit
+
+
+def text_in(en: str, zh: str) -> Emitter:
+    """Emit the column that holds a text in the language of the argument ``lang``."""
+
+    def emit(row: Row, selected: Selected, planning: Planning) -> Json:
+        chinese = planning.argument(selected, "lang").value == CHINESE
+        return scalar(row[zh if chinese else en], selected.definition.type)
 
     return emit
 

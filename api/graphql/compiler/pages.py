@@ -70,6 +70,10 @@ class Page:
         found: Listing[Any] | None = binding.listings.get(self)
         if found is None:
             found = self.question(binding.context, **self.given.values(binding))
+            for argument in ("after", "before"):  # refused also where no row is looked at
+                cursor = getattr(found.window, argument)
+                if cursor is not None:
+                    found.place(cursor, argument)
             binding.listings[self] = found
         return found
 
@@ -197,9 +201,11 @@ def emit_page(page: Page, kind: str, selected: Selected, planning: Any) -> Json:
         else:
             raise UnsupportedError(f"{connection.name}.{part.name}")
     found.literal("}")
-    pieces: list[Piece] = ["(SELECT ", *found.pieces(), " FROM ", page.source]
-    joins = page.row.source("")
-    return expression(*pieces, f"{joins})")
+    if not any(part.name in {"edges", "pageInfo"} for part in chosen):
+        return found
+    # GROUP BY () makes it one row, whatever is selected and however many rows there are.
+    rest = f"{page.row.source('')} GROUP BY ())"
+    return expression("(SELECT ", *found.pieces(), " FROM ", page.source, rest)
 
 
 def _looks_beyond(chosen: list[Selected], planning: Any) -> bool:

@@ -34,23 +34,21 @@ from api.graphql.compiler.declarations import (
 from api.graphql.compiler.pages import Given, Page, emit_page
 from api.graphql.compiler.selection import TYPENAME, Selected, Selections
 from api.graphql.compiler.sql import (
-    NULL,
     Json,
     Piece,
     Pieces,
     UnsupportedError,
-    expression,
     joined,
     literal,
     or_null,
 )
 from api.graphql.context import Context
 from application.permissions import Caller, permitted
-from domain.errors import DomainError
 from projections.tables import Table
 
 _MOST_PLANS: Final = 64
 _TEXT_OID: Final = 25
+_SCOPED: Final = "SELECT set_config('redress.scope', $1, true) AS scope OFFSET 0"
 
 
 @dataclass(frozen=True)
@@ -190,8 +188,7 @@ class Compiler:
                 [
                     "SELECT CASE WHEN scoped.scope IS NOT NULL THEN ",
                     *data.pieces(),
-                    " END FROM (SELECT set_config('redress.scope', $1, true) AS scope OFFSET 0)"
-                    " AS scoped",
+                    f" END FROM ({_SCOPED}) AS scoped",
                 ]
             )
         )
@@ -273,12 +270,7 @@ class _Making:
 
     def argument(self, selected: Selected, argument: str) -> Any:
         """Return the value of an argument that a plan may depend on: an enum or a boolean."""
-        return self.given_enum(selected.arguments(self.selections.variables)[argument])
-
-    @staticmethod
-    def given_enum(value: Any) -> Any:
-        """Return the member that a coerced enum stands for."""
-        return getattr(value, "value", value) if not hasattr(value, "name") else value
+        return selected.arguments(self.selections.variables)[argument]
 
     def within(self, operation: str, row: Row) -> Piece:
         """Return the condition that a row lies within the caller's reach."""
@@ -300,6 +292,3 @@ class _Making:
         """Return a connection."""
         page = Page(table, self.given(selected), question, link, self.row(table))
         return emit_page(page, kind, selected, self)
-
-
-__all__ = ["NULL", "Compiler", "DomainError", "Plan", "expression"]

@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -122,7 +122,7 @@ def _by_wrk(plan: Plan) -> Load:
     assert _WRK is not None
     made = "; ".join(
         f"requests[{number}] = wrk.format({', '.join(map(_lua, (r.method, r.path)))},"
-        f" {{{', '.join(f'[{_lua(k)}] = {_lua(v)}' for k, v in r.headers.items())}}},"
+        f" {{{', '.join(f'[ {_lua(k)} ] = {_lua(v)}' for k, v in r.headers.items())}}},"
         f" {_lua(r.body) if r.body else 'nil'})"
         for number, r in enumerate(plan.requests, 1)
     )
@@ -151,7 +151,7 @@ _Ask = Callable[[], Awaitable[tuple[bool, int]]]
 """Sends the next question; returns whether it was answered, and the answer's bytes."""
 
 
-async def _drive(plan: Plan, clients: list[_Ask]) -> Load:
+async def _drive(plan: Plan, clients: Sequence[_Ask]) -> Load:
     """Let clients ask for as long as planned; what ends before the warm-up did is not counted."""
     begin = perf_counter() + plan.warmup
     end = begin + plan.seconds
@@ -227,7 +227,7 @@ async def _over_sql(plan: Plan) -> Load:
             connection: AsyncConnection[Any] = connection, turn: "count[int]" = turn
         ) -> tuple[bool, int]:
             given = plan.parameters[next(turn) % len(plan.parameters)]
-            row = await (await connection.execute(plan.statement, given)).fetchone()  # type: ignore[call-overload]
+            row = await (await connection.execute(plan.statement, given)).fetchone()
             return row is not None, len(row[0]) if row else 0
 
         clients.append(ask)

@@ -63,7 +63,7 @@ def _contenders(
 
 
 def _agree(asked: list[Contender], question: str) -> None:
-    """See to it that all tell the same rows in the same order, in every variant."""
+    """See to it that all tell the same rows in the same order, variant by variant."""
     for number, said in enumerate(zip_longest(*(one.answers(question) for one in asked))):
         expected, *others = map(contenders.told, said)
         for one, found in zip(asked[1:], others, strict=True):

@@ -62,7 +62,8 @@ pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
 
 async def _rows(statement: LiteralString, given: Any) -> list[dict[str, Any]]:
     async with pool.connection() as connection:
-        return await (await connection.execute(statement, given)).fetchall()
+        found: list[dict[str, Any]] = await (await connection.execute(statement, given)).fetchall()
+    return found
 
 
 async def _evidence_of(cases: list[UUID]) -> list[list[dict[str, Any]]]:
