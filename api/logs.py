@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime
 from traceback import extract_tb
 from types import TracebackType
-from typing import Any, Final, override
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -56,7 +56,6 @@ def place_of(error: BaseException | None) -> dict[str, Any]:
 class LibraryFormatter(logging.Formatter):
     """Writes the lines of libraries: what they say, without the values that they say it of."""
 
-    @override
     def format(self, record: logging.LogRecord) -> str:
         """Return a line; further lines and arguments may quote anything."""
         line = {
@@ -70,9 +69,7 @@ class LibraryFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-def _crashed(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
+def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
     else:

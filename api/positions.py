@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -39,6 +39,7 @@ class Positions:
         self._on_keys = on_keys
         self._reached: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._watching: list[Callable[[], None]] = []
         self._listening: asyncio.Task[None] | None = None
         self.last_event = 0
         self.connected = False
@@ -69,6 +70,15 @@ class Positions:
         finally:
             if entry in self._waiting:
                 self._waiting.remove(entry)
+
+    @contextlib.contextmanager
+    def watched(self, advanced: Callable[[], None]) -> Iterator[None]:
+        """Call somebody whenever a read model goes on, until the end of the block."""
+        self._watching.append(advanced)
+        try:
+            yield
+        finally:
+            self._watching.remove(advanced)
 
     def start(self) -> None:
         """Begin to listen."""
@@ -131,3 +141,5 @@ class Positions:
         for position, future in self._waiting:
             if position <= reached and not future.done():
                 future.set_result(None)
+        for advanced in self._watching:
+            advanced()

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Token
-from time import time_ns
 from types import TracebackType
 from typing import Any, Final
 
@@ -27,9 +26,9 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-Attributes = Mapping[str, str | int | float | bool]
-
-_TRACEPARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+_TRACEPARENT: Final = re.compile(
+    r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
+)
 _NOTHING: Final = nullcontext()
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _FLUSH_MS: Final = 3_000
@@ -106,21 +105,10 @@ def request_span(traceparent: str | None) -> AbstractContextManager[Span | None]
     return _Step(_tracer.start_span("request", context=parent, kind=SpanKind.SERVER))
 
 
-def batch_stored(commands: int, seconds: float) -> None:
-    """Note one append of the event writer; it serves several requests and belongs to none."""
-    if _tracer is not None:
-        ended = time_ns()
-        noted = _tracer.start_span(
-            "append batch",
-            context=context.Context(),
-            attributes={"redress.commands": commands},
-            start_time=ended - int(seconds * 1e9),
-        )
-        noted.end(ended)
-
-
-def trace_id(traceparent: str | None) -> str | None:
-    """Return the id of the caller's trace, if it is well-formed."""
+def trace_id_of(span: Span | None, traceparent: str | None) -> str | None:
+    """Return the id of the trace that a request belongs to, if there is one."""
+    if span is not None and span.get_span_context().is_valid:
+        return f"{span.get_span_context().trace_id:032x}"
     found = None if traceparent is None else _TRACEPARENT.fullmatch(traceparent)
     return None if found is None else found[1]
 
@@ -166,4 +154,6 @@ class _Step:
 def told(span: Span | None, attributes: Mapping[str, Any]) -> None:
     """Add what is known at the end of a step."""
     if span is not None:
-        span.set_attributes({name: value for name, value in attributes.items() if value is not None})
+        span.set_attributes(
+            {name: value for name, value in attributes.items() if value is not None}
+        )

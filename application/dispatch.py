@@ -155,7 +155,6 @@ class Dispatcher:
             _log.info(
                 "command",
                 operation=handler.operation,
-                actor=call.caller.actor,
                 role=call.caller.role.value,
                 outcome=outcome_name,
                 position=position,

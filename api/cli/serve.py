@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, LiteralString
 
 import psycopg
@@ -56,7 +57,7 @@ def serve(
             ship_content(chosen, database)
             if demo and chosen.embedded and chosen.loopback:
                 load_demonstration(chosen, database)
-            run(lambda: _serve(chosen, database, sockets, demo=demo))
+            _run(chosen, database, sockets, demo=demo)
     except DatabaseUnusableError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -145,6 +146,14 @@ def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
     return opened
 
 
+def _run(chosen: Settings, database: Database, sockets: list[socket.socket], *, demo: bool) -> None:
+    # Imported here: no other command records traces.
+    from api.tracing import exporting  # noqa: PLC0415
+
+    with exporting(os.environ, version("redress")):
+        run(lambda: _serve(chosen, database, sockets, demo=demo))
+
+
 async def _serve(
     chosen: Settings, database: Database, sockets: list[socket.socket], *, demo: bool
 ) -> None:
@@ -152,17 +161,23 @@ async def _serve(
     import uvicorn  # noqa: PLC0415
 
     from api.app import create_app  # noqa: PLC0415
+    from api.draining import DRAIN_SECONDS, DrainingServer  # noqa: PLC0415
+    from api.endpoint.requests import LARGEST_BODY  # noqa: PLC0415
 
     app = create_app(chosen, database)
     keep_what_is_loaded()
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_config=None,  # its lines are ours: JSON, and nothing of what was sent
         access_log=False,
-        timeout_graceful_shutdown=10,
-        ws="none",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_BODY,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        ws_per_message_deflate=False,  # messages are small, and a compressor for each is not
     )
-    server = uvicorn.Server(config)
+    server = DrainingServer(config, app.state.draining)
     supervised = [
         asyncio.create_task(keep_child(["project", "--supervised"])),
         asyncio.create_task(keep_database(database)),

@@ -29,8 +29,10 @@ from api.limits.documents import DocumentLimits, LimitExceededError
 from api.limits.rates import Gate, RateLimits, Ticket, TooManyError
 from api.limits.trusted import DocumentNotTrustedError, TrustedDocuments
 from api.limits.variables import VariableLimits, check_variables
+from api.observing import saw_operation, saw_refused_errors
 from api.positions import NotYetProjectedError
 from api.refusals import fault_message
+from api.tracing import span
 from domain.errors import DomainError
 
 QUERY_SECONDS: Final = 15.0
@@ -103,8 +105,10 @@ class Execution:
     ) -> Answer:
         """Answer a query or a mutation; every way out is an answer."""
         try:
-            prepared = self.prepare(request, principal, context.lang)
+            with span("prepare"):
+                prepared = self.prepare(request, principal, context.lang)
         except RefusedError as refused:
+            saw_refused_errors(refused.errors)
             status = refused.status
             if status == 400 and media_type != GRAPHQL_JSON and request.query:  # noqa: PLR2004
                 status = 200  # as clients of the older media type expect it
@@ -131,6 +135,8 @@ class Execution:
         except BaseException:
             ticket.release()
             raise
+        name = operation.name.value if operation.name else None
+        saw_operation(operation.operation.value, name, cost)
         return Prepared(document, operation, variables, request.variables, ticket)
 
     def _document(self, request: GraphQLRequest) -> Document:
@@ -189,7 +195,8 @@ class Execution:
                 plan = self._plan(prepared, context)
                 if plan is not None:
                     try:
-                        data = await plan.run(context, prepared.variables)
+                        with span("compiled"):
+                            data = await plan.run(context, prepared.variables)
                         return Answer(b'{"data":' + data + b"}", 200, "compiled")
                     except (DomainError, GraphQLError, UnsupportedError, psycopg.DataError):
                         pass  # ordinary execution says what is wrong with it
@@ -218,6 +225,10 @@ class Execution:
         )
 
     async def _ordinary(self, prepared: Prepared, context: Context) -> Answer:
+        with span("ordinary"):
+            return await self._resolved(prepared, context)
+
+    async def _resolved(self, prepared: Prepared, context: Context) -> Answer:
         result = execute(
             self._schema,
             prepared.document.node,

@@ -22,6 +22,7 @@ from api.graphiql import wants_page
 from api.graphql.context import Context, Services
 from api.languages import language
 from api.limits.rates import anonymous_principal
+from api.observing import saw_refusal
 from api.refusals import fault_message
 
 PATH: Final = "/graphql"
@@ -68,12 +69,14 @@ class GraphQLEndpoint:
             media_type = answer_type(headers.get("accept"))
             answer = await self._answer(scope, receive, headers, lang, media_type)
         except RequestRefusedError as refused:
+            saw_refusal(refused.code)
             answer = _error(refused.status, refused.code, lang, refused.headers)
             if _is_of_http(refused.status, refused.code):
                 media_type = _PROBLEM
         except ClientGoneError:
             return
         except (UnauthenticatedError, NoRoleError) as refused:
+            saw_refusal(refused.code)
             answer = _problem(refused, lang)
             media_type = _PROBLEM
         except Exception as fault:  # noqa: BLE001  nothing of it may reach the client

@@ -9,13 +9,17 @@ from psycopg import AsyncConnection, sql
 
 from api.case_state import Clock, Moment
 from api.graphql.commands import copied
+from api.graphql.compiler.conditions import where
 from api.graphql.compiler.declarations import (
     Planning,
     Row,
+    answers,
     column,
     json_text,
+    listed,
     part,
     reads,
+    relation,
     text_in,
 )
 from api.graphql.compiler.selection import Selected
@@ -201,6 +205,42 @@ async def _of_partner(
 ) -> list[UUID]:
     cursor = await connection.execute(_OF_PARTNER, {"ids": cases, "partner": partner})
     return [row[0] for row in await cursor.fetchall()]
+
+
+def _history(selected: Selected, planning: Any) -> Json:
+    given = planning.given(selected)
+
+    def of_case(binding: Any) -> str:
+        """Write which entries: those of the case and of what is linked, within reach."""
+        context, arguments = binding.context, given.values(binding)
+        case = binding.parameter(as_uuid(arguments["case_id"], field="caseId"), "uuid")
+        as_of, until = arguments["as_of"], []
+        if as_of is not None:
+            moment = moment_of(as_of)
+            until.append(Condition(moment.clock, "<=", moment.until))
+        then = where(until, CASE_ENTRIES, "", binding)
+        cases = f"SELECT {case}"
+        if arguments["linked"]:
+            cases += (
+                f" UNION SELECT to_id FROM read.case_links WHERE from_id = {case} AND {then}"
+                f" UNION SELECT from_id FROM read.case_links WHERE to_id = {case} AND {then}"
+            )
+        partner = context.partner_scope("caseHistory")
+        if partner is not None:
+            whose = binding.parameter(partner, "text")
+            own = (
+                f"SELECT id FROM read.complaints WHERE partner = {whose}"
+                f" UNION ALL SELECT id FROM read.shipments WHERE partner = {whose}"
+            )
+            cases = f"SELECT id FROM ({own}) AS own WHERE id IN ({cases}) AND {case} IN ({own})"
+        return f"case_id IN ({cases}) AND {then}"
+
+    row = planning.row(CASE_ENTRIES)
+    found = planning.object("CaseEntry", row, selected.sets)
+    return listed(found, row, "position", [f"{row.source(relation(row.table))} WHERE ", of_case])
+
+
+answers("caseHistory", _history)
 
 
 @strawberry.type

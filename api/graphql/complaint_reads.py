@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from api.graphql.audit import timeline_page
+from api.graphql.compiler.conditions import where
 from api.graphql.compiler.declarations import (
     Emitter,
     One,
@@ -14,6 +15,8 @@ from api.graphql.compiler.declarations import (
     answers,
     column,
     derived,
+    label_sql,
+    listed,
     many,
     not_for_partners,
     one,
@@ -21,6 +24,7 @@ from api.graphql.compiler.declarations import (
     part,
     personal,
     reads,
+    relation,
     text_in,
     words,
 )
@@ -28,11 +32,14 @@ from api.graphql.compiler.selection import Selected
 from api.graphql.compiler.sql import NULL, Json, chosen, expression, literal, or_null, quoted
 from api.graphql.complaints import (
     BETWEEN_CUSTOMER_AND_COMPANY,
+    WORDS,
+    ComplaintGroup,
     complaint_search,
     complaints_page,
+    counted_conditions,
     queue_page,
 )
-from domain.categories import CATEGORIES, CategoryGroup
+from domain.categories import CATEGORIES
 from domain.complaint_policy import DEFAULT_TERMS
 from domain.complaint_words import Measure, QualityStep
 from projections.complaint_policies import POLICY_STEPS
@@ -51,9 +58,6 @@ def _category_group(row: Row, _selected: Selected, _planning: Planning) -> Json:
     return expression(
         chosen(row["category"], {value: f'"{group.name}"' for value, group in groups.items()})
     )
-
-
-assert CategoryGroup
 
 
 # The step: by the policy that the case keeps, or by the shipped terms
@@ -214,3 +218,46 @@ reads(
 answers("complaints", Pages("Complaint", complaints_page))
 answers("workQueue", Pages("Complaint", queue_page))
 answers("complaint", One("Complaint", complaint_search))
+
+
+# Counts
+
+
+@dataclass(slots=True)
+class _CountRow:
+    place: int
+    key: str | None
+    count: int
+
+
+def _counts(selected: Selected, planning: Any) -> Json:
+    group: ComplaintGroup = planning.argument(selected, "groupBy")
+    values, given = WORDS.get(group), planning.given(selected)
+    row = planning.row(_COUNTS)
+
+    def key(counted: Row, _selected: Selected, _planning: Planning) -> Json:
+        name = f"upper({counted['key']})" if values is not None else counted["key"]
+        return or_null([f"to_json({name})::text"])
+
+    def label(counted: Row, field: Selected, plan: Planning) -> Json:
+        if values is None:
+            return key(counted, field, plan)
+        return or_null([label_sql(counted["key"], values, plan.argument(field, "lang"))])
+
+    def within(binding: Any) -> str:
+        arguments = given.values(binding)
+        chosen_ones = counted_conditions(binding.context, arguments["filter"])
+        return where(chosen_ones, COMPLAINTS, "", binding)
+
+    found = planning.fields("ComplaintCount", row, selected.sets, {"key": key, "label": label})
+    source = (
+        f"(SELECT {group.value} AS key, count(*) AS count,"
+        f" row_number() OVER (ORDER BY count(*) DESC, {group.value}) AS place"
+        f" FROM {relation(COMPLAINTS)} WHERE "
+    )
+    rest = f" GROUP BY {group.value}) AS {row.alias}"
+    return listed(found, row, "place", [source, within, rest])
+
+
+_COUNTS: Final = Table("counts", _CountRow, key="place")
+answers("complaintCounts", _counts)

@@ -339,13 +339,13 @@ class ComplaintCount:
     @strawberry.field(description="The name of the key in a language.")
     def label(self, lang: Lang = Lang.EN) -> str | None:
         """Name the key."""
-        words = _WORDS.get(self.of)
+        words = WORDS.get(self.of)
         if self.key is None or words is None:
             return self.key
         return label(words[self.key], lang)
 
 
-_WORDS: Final[dict[ComplaintGroup, Any]] = {
+WORDS: Final[dict[ComplaintGroup, Any]] = {
     ComplaintGroup.STATE: ComplaintState,
     ComplaintGroup.CATEGORY: Category,
     ComplaintGroup.SEVERITY: Severity,
@@ -364,6 +364,14 @@ def complaints_page(
     column, direction = order_by.value.split()
     order = Order(column, descending=direction == "desc")
     return Listing(COMPLAINTS, conditions(filter, partner, context), order, Window(**window))
+
+
+def counted_conditions(
+    context: Context,
+    filter: ComplaintFilter | None,  # noqa: A002  the schema's word
+) -> list[Condition]:
+    """Return the conditions of the complaints that are counted."""
+    return conditions(filter, context.partner_scope("complaints"), context)
 
 
 def complaint_search(
@@ -462,11 +470,10 @@ class Query:
         filter: ComplaintFilter | None = None,  # noqa: A002  the schema's word
     ) -> list[ComplaintCount]:
         """Count."""
-        partner = info.context.partner_scope("complaints")
-        chosen = conditions(filter, partner, info.context)
+        chosen = counted_conditions(info.context, filter)
         async with info.context.reading() as connection:
             found = await counts(connection, COMPLAINTS, group_by.value, chosen)
-        words = _WORDS.get(group_by)
+        words = WORDS.get(group_by)
         return [
             ComplaintCount(
                 of=group_by,

@@ -1,4 +1,4 @@
-"""The schema: what each sibling module with a ``Query`` or ``Mutation`` brings, merged."""
+"""The schema: what each sibling module's ``Query``, ``Mutation`` and ``Subscription`` bring."""
 
 import importlib
 import pkgutil
@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 import api.graphql
+import api.graphql.compiler.roots
 from api.graphql.context import ApiInfo
 from api.graphql.nodes import NODE_LOADERS, Node, as_uuid, split_global_id
 from api.graphql.scalars import SCALARS
@@ -72,6 +73,7 @@ def _parts(name: str) -> tuple[type, ...]:
 schema = strawberry.Schema(
     query=merge_types("Query", (Query, *_parts("Query"))),
     mutation=merge_types("Mutation", _parts("Mutation")),
+    subscription=merge_types("Subscription", _parts("Subscription")),
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 """The whole schema; ``tests/api/schema.graphql`` is its committed text."""

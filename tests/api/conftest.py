@@ -20,10 +20,12 @@ from api.app import create_app
 from api.bootstrap import open_dispatcher
 from api.database import Database
 from api.embedded_postgres import EmbeddedPostgres
+from api.graphql.context import Services
 from api.graphql.schema import schema
 from api.projecting import keep_read_models
 from api.settings import Settings
 from application.api_keys import IssueApiKey, RevokeApiKey, make_key
+from application.demonstration import Play, Script
 from application.dispatch import Call, Outcome
 from application.eventstore.subject_keys import MasterKey
 from application.permissions import Caller
@@ -54,6 +56,7 @@ class Api:
     ) -> None:
         self.database = database
         self.keys: dict[str, str] = {}
+        self.services: Services
         self._client = client
         self._runner = runner
 
@@ -257,6 +260,7 @@ def running(opened: Database, settings: Settings) -> Iterator[Api]:
 
         async def start() -> None:
             await stack.enter_async_context(app.router.lifespan_context(app))
+            found.services = app.state.serving.services
             stack.push_async_callback(client.aclose)
 
         runner.run(start())
@@ -317,3 +321,17 @@ def elsewhere(api: Api, settings: Settings) -> Callable[..., httpx.Response]:
 def soon() -> timedelta:
     """How far in the future a key expires that a test waits for."""
     return timedelta(seconds=1)
+
+
+@pytest.fixture(scope="session")
+def play() -> Callable[[str, MasterKey, Script], None]:
+    """Play a demonstration into a database."""
+
+    def perform(conninfo: str, master: MasterKey, script: Script) -> None:
+        async def played() -> None:
+            async with open_dispatcher(conninfo, master, zone=ZONE, cached=200) as dispatcher:
+                await Play(script, dispatcher).perform(done=0, at_once=48, on_done=lambda _: None)
+
+        asyncio.run(played())
+
+    return perform

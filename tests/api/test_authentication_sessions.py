@@ -402,6 +402,19 @@ def test_a_code_is_redeemed_with_the_verifier_once(door: Door, provider: Identit
     assert code_of(finished(door, code=code, state=asked["state"])) == "LOGIN_FAILED"
 
 
+@pytest.mark.parametrize("state", ["", "x", "é"])
+def test_an_answer_without_the_state_of_this_sign_in_is_not_taken(
+    door: Door, provider: IdentityProvider, state: str
+) -> None:
+    asked = begun(door)
+
+    answer = finished(door, code=provider.authorize(asked, "agent-1"), state=state)
+
+    assert code_of(answer) == "LOGIN_FAILED"
+    assert provider.asked["/token"] == 0
+    assert door.rows("SELECT FROM ops.sessions") == []
+
+
 def test_a_sign_in_that_the_provider_refused_fails(door: Door) -> None:
     asked = begun(door)
 

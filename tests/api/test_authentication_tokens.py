@@ -15,7 +15,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from joserfc.jwt import encode
 
-from api.authentication.provider import FRESH_SECONDS, KEPT_SECONDS
+from api.authentication.provider import FRESH_SECONDS, KEPT_SECONDS, _public_keys
 from api.authentication.refusals import NoRoleError, UnauthenticatedError
 from api.authentication.tokens import LONGEST
 from application.eventstore.subject_keys import MasterKey
@@ -168,12 +168,13 @@ def test_a_public_key_is_no_shared_secret(door: Door, provider: IdentityProvider
 def test_a_shared_secret_among_the_providers_keys_verifies_nothing(
     door: Door, provider: IdentityProvider
 ) -> None:
-    known = OctKey.import_key({"kty": "oct", "k": "A" * 43})
+    known = OctKey.import_key({"kty": "oct", "k": "A" * 43, "kid": "shared"})
     token = encode(
         {"alg": "HS256", "kid": "shared"}, claims_of(provider.token()), known, registry=EVERY
     )
 
     assert refused(door, token) == "TOKEN_INVALID"
+    assert set(_public_keys([known.as_dict(), KEYS["ec"].as_dict() | {"kid": "ec"}])) == {"ec"}
 
 
 def test_the_algorithms_are_ours_to_choose(door: Door, provider: IdentityProvider) -> None:

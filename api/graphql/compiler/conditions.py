@@ -1,9 +1,7 @@
 """Conditions of listings as SQL of the compiler's own; ``projections.paging`` has its own, too."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from api.graphql.compiler.sql import Binding, UnsupportedError, name
 from projections.paging import Condition
@@ -83,9 +81,8 @@ def _about(condition: Condition, _table: Table[Any], prefix: str, binding: Bindi
     )
 
 
-def kind_of(value: Any) -> str:
-    """Return the PostgreSQL type of a value."""
-    for python, kind in ((datetime, "timestamptz"), (UUID, "uuid"), (int, "int8"), (str, "text")):
-        if isinstance(value, python):
-            return kind
-    raise UnsupportedError(type(value).__name__)
+@renders("found")
+def _found(condition: Condition, _table: Table[Any], prefix: str, binding: Binding) -> str:
+    searched, scope = condition.value
+    words, within = binding.parameter(searched, "text[]"), binding.parameter(scope, "text")
+    return f"{prefix}id IN (SELECT read_personal.find_complaints({words}, {within}))"

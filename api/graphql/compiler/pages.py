@@ -169,7 +169,7 @@ class Page:
         def place(binding: Any) -> str:
             window = self.listing(binding).window
             if window.backwards == last:
-                return "1"
+                return str(min(1, window.size))
             return f"least(count(*), {window.size})::int"
 
         def order(_binding: Any) -> str:

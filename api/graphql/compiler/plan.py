@@ -1,6 +1,6 @@
 """Plans: the SQL of an operation for one view, and how a request fills and runs it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from api.graphql.compiler.conditions import where
 from api.graphql.compiler.declarations import (
     ROOTS,
     TYPES,
+    Emitter,
     One,
     Pages,
     Question,
@@ -253,13 +254,22 @@ class _Making:
 
     def object(self, kind: str, row: Row, sets: Sequence[SelectionSetNode]) -> Json:
         """Return an object of a declared type, as its row tells."""
-        declared = TYPES[kind]
+        return self.fields(kind, row, sets, TYPES[kind].fields)
+
+    def fields(
+        self,
+        kind: str,
+        row: Row,
+        sets: Sequence[SelectionSetNode],
+        declared: Mapping[str, Emitter],
+    ) -> Json:
+        """Return an object whose fields are emitted as declared, else as their names tell."""
         graphql_type = self._compiler.schema.type_map[kind]
         assert isinstance(graphql_type, GraphQLObjectType)
         found = literal("{")
         for ordinal, selected in enumerate(self.selections.of(graphql_type, sets)):
             found.literal(f'{"," if ordinal else ""}"{selected.key}":')
-            emit = declared.fields.get(selected.name)
+            emit = declared.get(selected.name)
             if selected.name == TYPENAME:
                 found.literal(f'"{kind}"')
             elif emit is not None:

@@ -55,4 +55,4 @@ STATEMENTS: Final[dict[str, LiteralString]] = {"nested": NESTED, "flat": FLAT, "
 async def give_bytes(connection: AsyncConnection[Any]) -> None:
     """Let JSON come as the bytes that it is."""
     await connection.set_autocommit(True)
-    set_json_loads(bytes, connection)  # type: ignore[arg-type]  it is given bytes
+    set_json_loads(bytes, connection)  # type: ignore[arg-type]
