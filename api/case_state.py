@@ -131,12 +131,6 @@ class PastCase:
     row: Any
     rows: PastRows
 
-    @property
-    def partner(self) -> str | None:
-        """Whose case it is; nobody's if its row does not say so."""
-        partner: str | None = getattr(self.row, "partner", None)
-        return partner
-
 
 async def case_at(
     store: EventStore, case: UUID, moment: Moment, *, personal: bool

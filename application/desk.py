@@ -6,7 +6,7 @@ stored until the handler has answered, and then stores it in one append.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -26,12 +26,15 @@ from application.eventstore.errors import NotStoredError, RepeatedError
 from application.eventstore.reader import SNAPSHOT_EVERY, Snapshot, StreamReader
 from application.eventstore.subject_keys import SubjectKeys
 from application.eventstore.writer import Appended, GroupWriter, Idempotency
-from application.permissions import Caller, Relation
+from application.permissions import Caller, Relation, Way, reach_of
 from domain.aggregate import Aggregate, DomainEvent
+from domain.complaint import Complaint
 from domain.errors import NotFoundError
 from domain.identifiers import complaint_number
+from domain.improvement import ImprovementAction
 from domain.metadata import Metadata
 from domain.personal import PersonalText, personal_text
+from domain.shipment import Shipment
 from domain.text import checked_text
 
 A = TypeVar("A", bound=Aggregate)
@@ -48,6 +51,18 @@ SELECT nextval('process.complaint_numbers') FROM generate_series(1, %s)
 _FIND_IDEMPOTENCY: LiteralString = """
 SELECT request_hash, result, position FROM process.idempotency WHERE key = %b
 """
+BELONGINGS: Final[Mapping[str, Mapping[Way, str]]] = {
+    Complaint.KIND: {
+        "partner": "partner",
+        "person": "handler",
+        "department": "department",
+        "region": "region",
+        "outlet": "outlet",
+    },
+    Shipment.KIND: {"partner": "partner", "region": "facts.region", "outlet": "facts.outlet"},
+    ImprovementAction.KIND: {"person": "owner", "department": "department"},
+}
+"""To whom an object belongs, in which way: the attributes of its aggregate that say so."""
 
 _log = structlog.get_logger()
 
@@ -175,7 +190,7 @@ class Desk:
         self,
         store: EventStore,
         caller: Caller,
-        reach: Relation,
+        granted: Relation,
         meta: Metadata,
         *,
         latest: datetime,
@@ -188,7 +203,7 @@ class Desk:
         self.used_cache = False
         self.root_kind = ""
         self._store = store
-        self._reach = reach
+        self._reach = reach_of(caller, granted)
         self._fresh = fresh
         self._lock: asyncio.Lock | None = None
         self._saved: list[tuple[Aggregate, int]] = []
@@ -212,16 +227,7 @@ class Desk:
         aggregate = await self.load_or_blank(cls, stream)
         if aggregate.version == 0:
             raise NotFoundError(cls.KIND, str(stream))
-        self.check_reach(aggregate)
         return aggregate
-
-    def check_reach(self, aggregate: Aggregate) -> None:
-        """Refuse an aggregate out of the caller's reach, as if it did not exist."""
-        if self._reach is Relation.ANY:
-            return
-        owner: str | None = getattr(aggregate, "partner", None)
-        if owner is None or owner != self.caller.partner:
-            raise NotFoundError(aggregate.KIND, str(aggregate.id))
 
     async def load_or_blank(self, cls: type[A], stream: UUID) -> A:
         """Return an aggregate, blank if nothing happened to it yet."""
@@ -233,17 +239,29 @@ class Desk:
         cached = self._store.take(stream)
         if isinstance(cached, cls) and not self._fresh:
             self.used_cache = True
-            return cached
-        return await self._store.reader.load(cls, stream)
+            aggregate = cached
+        else:
+            aggregate = await self._store.reader.load(cls, stream)
+        self.check_reach(aggregate)
+        return aggregate
 
     async def consult(self, cls: type[A], stream: UUID) -> A:
         """Return an aggregate, perhaps blank, that informs the decision and is not changed by it.
 
-        Reference data such as people and units: another process's change is seen within seconds.
+        Another process's change is seen within seconds. Whoever may give the command may have it
+        ask people, units and policies; cases must be within reach.
         """
         aggregate, from_memory = await self._store.consult(cls, stream, fresh=self._fresh)
         self.used_cache = self.used_cache or from_memory
+        if cls.KIND in BELONGINGS:
+            self.check_reach(aggregate)
         return aggregate
+
+    def check_reach(self, aggregate: Aggregate) -> None:
+        """Refuse an aggregate out of the caller's reach, as if it did not exist."""
+        belongings = BELONGINGS.get(aggregate.KIND, {})
+        if aggregate.version and not self._reach.covers(aggregate, belongings):
+            raise NotFoundError(aggregate.KIND, str(aggregate.id))
 
     def new(self, cls: type[A], stream: UUID | None = None) -> A:
         """Return a blank aggregate under a new id, or under one that must not be taken yet."""

@@ -162,7 +162,7 @@ class Dispatcher:
             )
 
     async def _execute(self, command: Command[R], call: Call, handler: _Handler) -> Outcome[R]:
-        reach = relation(call.caller, handler.operation)
+        granted = relation(call.caller, handler.operation)
         meta = self._metadata(command, call)
         key, request_hash = self._digests(command, call, handler)
         if key.int in self._running:
@@ -174,7 +174,7 @@ class Dispatcher:
                 desk = Desk(
                     self._store,
                     call.caller,
-                    reach,
+                    granted,
                     meta,
                     latest=self._now() + CLOCK_SKEW,
                     fresh=attempt > 0,

@@ -36,6 +36,59 @@ class Condition:
         return [] if self.operator in {"is", "is not"} else [self.value]
 
 
+Columns = Sequence[tuple[str, Sequence[str]]]
+"""Columns, each with the values that it may have."""
+
+
+class AnyOf(Condition):
+    """Any of these columns has one of its values; without a column, no row meets it.
+
+    As data: the operator ``any of``, the columns with their values as the value.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        super().__init__("", "any of", tuple((name, list(values)) for name, values in columns))
+
+    def sql(self) -> sql.Composed:
+        """Return the condition with a placeholder for the values of each column."""
+        met: list[sql.Composable] = [
+            sql.SQL("{} = ANY(%s)").format(sql.Identifier(name)) for name, _ in self.value
+        ]
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(met or [sql.SQL("FALSE")]))
+
+    @property
+    def parameters(self) -> list[Any]:
+        """What its placeholders stand for."""
+        return [values for _, values in self.value]
+
+
+class OfAny(Condition):
+    """The column names a row of one of these tables that meets the condition beside it.
+
+    As data: the operator ``of any``, pairs of a table and its condition as the value.
+    """
+
+    def __init__(self, column: str, parents: Sequence[tuple[Table[Any], Condition]]) -> None:
+        super().__init__(column, "of any", tuple(parents))
+
+    def sql(self) -> sql.Composed:
+        """Return the condition with the placeholders of those of the tables."""
+        found = [
+            sql.SQL("SELECT {} FROM {} WHERE {}").format(
+                sql.Identifier(table.key), sql.Identifier(table.schema, table.name), met.sql()
+            )
+            for table, met in self.value
+        ]
+        return sql.SQL("{} IN ({})").format(
+            sql.Identifier(self.column), sql.SQL(" UNION ALL ").join(found)
+        )
+
+    @property
+    def parameters(self) -> list[Any]:
+        """What the placeholders stand for."""
+        return [values for _, met in self.value for values in met.parameters]
+
+
 _OPERATORS: Final = {
     "=": sql.SQL("{} = %s"),
     ">=": sql.SQL("{} >= %s"),
@@ -146,9 +199,7 @@ class Listing(Generic[Row]):
         rows: list[Row] = []
         window = Window(first=LARGEST_PAGE)
         while True:
-            page = await Listing(self.table, self.conditions, self.order, window).page(
-                connection
-            )
+            page = await Listing(self.table, self.conditions, self.order, window).page(connection)
             rows.extend(page.rows)
             if not page.has_next:
                 return rows

@@ -71,7 +71,7 @@ async def count_scores(
     """Return how often each score was given in each group; None is the group that is not known."""
     clauses: list[sql.Composable] = [condition.sql() for condition in conditions]
     all_of_them = sql.SQL(" AND ").join(clauses or [sql.SQL("TRUE")])
-    values = [condition.value for condition in conditions]
+    values = [value for condition in conditions for value in condition.parameters]
     if grouping is Grouping.MONTH:
         statement = sql.SQL(_BY_MONTH).format(conditions=all_of_them)
         values = [zone.key] * 3 + values

@@ -1,7 +1,8 @@
 """The history of a case in the schema."""
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final, LiteralString, get_args
+from typing import Any, Final, get_args
 from uuid import UUID
 
 import strawberry
@@ -23,25 +24,25 @@ from api.graphql.compiler.declarations import (
     text_in,
 )
 from api.graphql.compiler.selection import Selected
-from api.graphql.compiler.sql import NULL, Json, chosen, expression, scalar
+from api.graphql.compiler.sql import NULL, Json, UnsupportedError, chosen, expression, scalar
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import Connection, as_uuid, connection_of, global_id
+from api.graphql.reach import CASES, cases_within
 from api.graphql.scalars import AsOf, Lang, Long
 from domain.complaint import Complaint
 from domain.metadata import SourceKind
 from domain.roles import Role
 from projections.audit import CASE_ENTRIES, CaseEntryRow
+from projections.improvements import IMPROVEMENTS
+from projections.notices import NOTICES
 from projections.paging import Condition, Listing, Order, Window
 
 _LINKED: Final = sql.SQL("""
 SELECT to_id FROM read.case_links WHERE from_id = %s AND {until}
 UNION SELECT from_id FROM read.case_links WHERE to_id = %s AND {until}
 """)
-_OF_PARTNER: LiteralString = """
-SELECT id FROM read.complaints WHERE id = ANY(%(ids)s) AND partner = %(partner)s
-UNION ALL SELECT id FROM read.shipments WHERE id = ANY(%(ids)s) AND partner = %(partner)s
-"""
-"""Which of these a partner may see; what no table here says to be theirs is not."""
+_OF_STAFF: Final = (*CASES, IMPROVEMENTS, NOTICES)
+"""Whose histories staff read as far as they reach; partners read those of cases."""
 _PAGE: Final = 500
 
 
@@ -156,7 +157,7 @@ async def timeline(
     info: ApiInfo, case: UUID, moment: Moment | None, window: Window
 ) -> Connection[CaseEntry]:
     """Return the steps of one aggregate alone, in log order, perhaps up to a past moment."""
-    info.context.partner_scope("caseHistory")
+    info.context.reach("caseHistory")
     conditions = [Condition("case_id", "=", case)]
     if moment is not None:
         conditions.append(Condition(moment.clock, "<=", moment.until))
@@ -166,7 +167,7 @@ async def timeline(
 
 def timeline_page(context: Context, **window: Any) -> Listing[CaseEntryRow]:
     """Return the question for the steps of whichever aggregate it stands beneath."""
-    context.partner_scope("caseHistory")
+    context.reach("caseHistory")
     return Listing(CASE_ENTRIES, [], Order("position"), Window(**window))
 
 
@@ -177,14 +178,6 @@ def moment_of(as_of: AsOf) -> Moment:
         if until is not strawberry.UNSET:
             return Moment(clock, until)
     raise AssertionError("GraphQL has seen to it that one is there")
-
-
-class _AnyOf(Condition):
-    """The column holds one of the values."""
-
-    def sql(self) -> sql.Composed:
-        """Return the condition with a placeholder."""
-        return sql.SQL("{} = ANY(%s)").format(sql.Identifier(self.column))
 
 
 async def _linked(
@@ -200,11 +193,13 @@ async def _linked(
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def _of_partner(
-    connection: AsyncConnection[Any], cases: list[UUID], partner: str
+async def readable(
+    context: Context, connection: AsyncConnection[Any], cases: Collection[UUID]
 ) -> list[UUID]:
-    cursor = await connection.execute(_OF_PARTNER, {"ids": cases, "partner": partner})
-    return [row[0] for row in await cursor.fetchall()]
+    """Return of which of these the caller may read the history."""
+    reach = context.reach("caseHistory")
+    tables = _OF_STAFF if context.caller.partner is None else CASES
+    return await cases_within(connection, cases, tables, reach)
 
 
 def _history(selected: Selected, planning: Any) -> Json:
@@ -225,14 +220,8 @@ def _history(selected: Selected, planning: Any) -> Json:
                 f" UNION SELECT to_id FROM read.case_links WHERE from_id = {case} AND {then}"
                 f" UNION SELECT from_id FROM read.case_links WHERE to_id = {case} AND {then}"
             )
-        partner = context.partner_scope("caseHistory")
-        if partner is not None:
-            whose = binding.parameter(partner, "text")
-            own = (
-                f"SELECT id FROM read.complaints WHERE partner = {whose}"
-                f" UNION ALL SELECT id FROM read.shipments WHERE partner = {whose}"
-            )
-            cases = f"SELECT id FROM ({own}) AS own WHERE id IN ({cases}) AND {case} IN ({own})"
+        if not context.reach("caseHistory").everything:
+            raise UnsupportedError("reach")  # ordinary execution knows who reaches which case
         return f"case_id IN ({cases}) AND {then}"
 
     row = planning.row(CASE_ENTRIES)
@@ -259,7 +248,7 @@ class Query:
         linked: bool = True,  # noqa: FBT001, FBT002  an argument of the schema
     ) -> list[CaseEntry]:
         """Return the history."""
-        partner = info.context.partner_scope("caseHistory")
+        info.context.reach("caseHistory")
         case = as_uuid(case_id, field="caseId")
         until = []
         if as_of is not None:
@@ -271,11 +260,10 @@ class Query:
             cases = [case]
             if linked:
                 cases += await _linked(connection, case, until)
-            if partner is not None:
-                cases = await _of_partner(connection, cases, partner)
-                if case not in cases:
-                    return []
-            conditions = [_AnyOf("case_id", "=", cases), *until]
+            cases = await readable(info.context, connection, cases)
+            if case not in cases:
+                return []
+            conditions = [Condition("case_id", "in", cases), *until]
             while True:
                 window = Window(first=_PAGE, after=after)
                 page = await Listing(CASE_ENTRIES, conditions, Order("position"), window).page(

@@ -10,6 +10,7 @@ from api.graphql.audit import moment_of
 from api.graphql.complaints import Complaint, complaint_type
 from api.graphql.context import ApiInfo
 from api.graphql.nodes import as_uuid
+from api.graphql.reach import CASES, cases_within
 from api.graphql.scalars import AsOf, Long
 from api.graphql.shipments import Shipment, shipment_type
 from domain import complaint, shipment
@@ -71,11 +72,13 @@ class Query:
     ) -> CaseState | None:
         """Return the state."""
         context = info.context
-        partner = context.partner_scope("caseState")
+        reach = context.reach("caseState")
         case = as_uuid(case_id, field="caseId")
+        if not reach.everything:  # who may not see it as it stands may not see it as it stood
+            async with context.reading() as connection:
+                if not await cases_within(connection, [case], CASES, reach):
+                    return None
         past = await case_at(
             context.event_store, case, moment_of(as_of), personal=context.may("personalData")
         )
-        if past is None or (partner is not None and past.partner != partner):
-            return None
-        return _state(past)
+        return None if past is None else _state(past)

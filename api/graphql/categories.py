@@ -80,7 +80,7 @@ class Query:
     )
     def categories(self, info: ApiInfo, named: str | None = None) -> list[CategoryType]:
         """List."""
-        info.context.partner_scope("complaints")
+        info.context.reach("complaints")
         if named is not None:
             return [_category(category_named(named, field="named"))]
         return [_category(category) for category in CATEGORIES]

@@ -15,6 +15,7 @@ from domain.categories import CATEGORIES, Category, CategoryGroup
 from domain.complaint_life import ComplaintState
 from domain.complaint_words import Channel, Severity
 from domain.labels import Labelled
+from projections.complaints import COMPLAINTS
 from projections.paging import Condition
 from projections.words import searched_words
 
@@ -74,11 +75,9 @@ class _AboutShipment(Condition):
         return [self.value, self.value]
 
 
-def conditions(
-    chosen: ComplaintFilter | None, partner: str | None, context: Context
-) -> list[Condition]:
-    """Return the conditions of a filter, within what a partner may see."""
-    found = [] if partner is None else [Condition("partner", "=", partner)]
+def conditions(chosen: ComplaintFilter | None, context: Context) -> list[Condition]:
+    """Return the conditions of a filter, within what the caller may see."""
+    found = context.within("complaints", COMPLAINTS)
     if chosen is None:
         return found
     for name, make in _CONDITIONS.items():
@@ -86,7 +85,7 @@ def conditions(
         if value is not None:
             found.append(make(value))
     if chosen.text is not None:
-        found.append(_searched(chosen.text, partner, context))
+        found.append(_searched(chosen.text, context))
     return found
 
 
@@ -131,7 +130,7 @@ _CONDITIONS: Final[dict[str, Callable[[Any], Condition]]] = {
 """What each field of the filter asks of the rows."""
 
 
-def _searched(text: str, partner: str | None, context: Context) -> Condition:
+def _searched(text: str, context: Context) -> Condition:
     if not context.may("personalData"):
         raise GraphQLError(
             "searching texts needs the permission to read personal data"
@@ -139,4 +138,4 @@ def _searched(text: str, partner: str | None, context: Context) -> Condition:
             else "检索文本需要查阅个人信息的权限",
             extensions={"code": FORBIDDEN},
         )
-    return _Found("id", "found", (searched_words(text), partner or ""))
+    return _Found("id", "found", (searched_words(text), context.caller.partner or ""))

@@ -67,7 +67,7 @@ def _policy(row: ComplaintPolicyRow) -> ComplaintPolicy:
 
 
 def _policies(context: Context, **window: Any) -> Listing[ComplaintPolicyRow]:
-    context.partner_scope("complaintPolicies")
+    context.reach("complaintPolicies")
     order = Order("effective_from", descending=True)
     return Listing(COMPLAINT_POLICIES, [], order, Window(**window))
 

@@ -29,7 +29,16 @@ from api.graphql.compiler.declarations import (
     words,
 )
 from api.graphql.compiler.selection import Selected
-from api.graphql.compiler.sql import NULL, Json, chosen, expression, literal, or_null, quoted
+from api.graphql.compiler.sql import (
+    NULL,
+    Json,
+    chosen,
+    expression,
+    in_text,
+    literal,
+    or_null,
+    quoted,
+)
 from api.graphql.complaints import (
     BETWEEN_CUSTOMER_AND_COMPANY,
     WORDS,
@@ -141,7 +150,7 @@ def _links(row: Row) -> str:
 
 def _target(row: Row, _selected: Selected, _planning: Planning) -> Json:
     named = f"initcap({row['kind']}) || ':' || {row['target']}"
-    return expression(f"""'"' || encode(({named})::bytea, 'base64') || '"'""")
+    return in_text(f"encode(({named})::bytea, 'base64')", required=True)
 
 
 reads("CaseLink", Table("links", _LinkRow, key="place"), targetId=_target)

@@ -264,11 +264,9 @@ class Complaint(Node):
         """Return the shipment, if the caller may see it."""
         if self.row.shipment is None:
             return None
-        partner = info.context.partner_scope("shipments")
+        info.context.reach("shipments")
         row, past = await info.context.seen(SHIPMENTS, self.row.shipment, self.past)
-        if row is None or (partner is not None and row.partner != partner):
-            return None
-        return shipment_type(row, past)
+        return None if row is None else shipment_type(row, past)
 
 
 def complaint_type(row: ComplaintRow, past: Any = None) -> Complaint:
@@ -290,10 +288,9 @@ def complaint_type(row: ComplaintRow, past: Any = None) -> Complaint:
 
 
 async def _load_node(info: ApiInfo, key: UUID, past: Any = None) -> Complaint | None:
-    partner = info.context.partner_scope("complaints")
+    info.context.reach("complaints")
     row, past = await info.context.seen(COMPLAINTS, key, past)
-    visible = row is not None and (partner is None or row.partner == partner)
-    return complaint_type(row, past) if visible else None
+    return None if row is None else complaint_type(row, past)
 
 
 NODE_LOADERS["Complaint"] = _load_node
@@ -360,10 +357,9 @@ def complaints_page(
     **window: Any,
 ) -> Listing[ComplaintRow]:
     """Return the question for complaints, within the caller's reach."""
-    partner = context.partner_scope("complaints")
     column, direction = order_by.value.split()
     order = Order(column, descending=direction == "desc")
-    return Listing(COMPLAINTS, conditions(filter, partner, context), order, Window(**window))
+    return Listing(COMPLAINTS, conditions(filter, context), order, Window(**window))
 
 
 def counted_conditions(
@@ -371,7 +367,7 @@ def counted_conditions(
     filter: ComplaintFilter | None,  # noqa: A002  the schema's word
 ) -> list[Condition]:
     """Return the conditions of the complaints that are counted."""
-    return conditions(filter, context.partner_scope("complaints"), context)
+    return conditions(filter, context)
 
 
 def complaint_search(
@@ -392,8 +388,7 @@ def queue_page(
     context: Context, person: str | None, department: str | None, **window: Any
 ) -> Listing[ComplaintRow]:
     """Return the question for the open complaints of a person or department."""
-    partner = context.partner_scope("workQueue")
-    chosen = [] if partner is None else [Condition("partner", "=", partner)]
+    chosen = context.within("workQueue", COMPLAINTS)
     chosen.append(Condition("open", "is", value=True))
     if department is not None:
         chosen.append(Condition("department", "=", filter_text(department, field="department")))
@@ -415,7 +410,7 @@ class Query:
         number: str | None = None,
     ) -> Complaint | None:
         """Find one."""
-        info.context.partner_scope("complaints")
+        info.context.reach("complaints")
         if id is not None:
             return await _load_node(info, as_uuid(id, field="id"))
         if number is None:

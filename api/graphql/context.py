@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,14 +14,16 @@ from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
 from api.case_state import PastRows, case_at
+from api.graphql.reach import CASES, REACHED, within
 from api.positions import Positions
 from application.desk import EventStore
 from application.dispatch import Dispatcher
-from application.permissions import Caller, Relation, permitted, relation
+from application.permissions import Caller, Reach, permitted, reach, scope_text
 from domain.errors import NotPermittedError
 from projections.paging import Condition
 from projections.tables import Table
 
+_SET_SCOPE: LiteralString = "SELECT set_config('redress.scope', %s, true)"
 UNAUTHENTICATED: Final = "UNAUTHENTICATED"
 FORBIDDEN: Final = "FORBIDDEN"
 
@@ -71,10 +73,10 @@ class Context:
         """The time zone of business rules."""
         return self.event_store.zone
 
-    def partner_scope(self, operation: str) -> str | None:
-        """Return the partner to whom a read is limited, None for no limit; or refuse."""
+    def reach(self, operation: str) -> Reach:
+        """Return what a read may show to the caller; or refuse."""
         try:
-            reach = relation(self.caller, operation)
+            return reach(self.caller, operation)
         except NotPermittedError as error:
             raise GraphQLError(
                 f"the role {error.role} may not read {operation}"
@@ -82,7 +84,6 @@ class Context:
                 else f"角色{error.role}无权查询{operation}",
                 extensions={"code": FORBIDDEN},
             ) from None
-        return None if reach is Relation.ANY else self.caller.partner or ""
 
     def may(self, operation: str) -> bool:
         """Say whether the caller has a permission at all."""
@@ -91,30 +92,36 @@ class Context:
     @property
     def scope(self) -> str:
         """What row-level security lets the caller see."""
-        return "{}"
+        return scope_text(self.optional_caller)
 
     def within(self, operation: str, table: Table[Any]) -> list[Condition]:
-        """Return the conditions that hold for the rows within the caller's reach."""
-        partner = self.partner_scope(operation)
-        return (
-            []
-            if partner is None or "partner" not in table.columns
-            else [Condition("partner", "=", partner)]
-        )
+        """Return the conditions that hold for the rows within the caller's reach; or refuse."""
+        return within(table, self.reach(operation))
+
+    def partner_scope(self, operation: str) -> str | None:
+        """Return the partner to whom a read is limited, nobody for units, None for no limit."""
+        reach = self.reach(operation)
+        return None if reach.everything else reach.partner or ""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Lend a connection that can only read."""
-        async with self.services.read_pool.connection() as connection:
+        """Lend a connection that can only read, and only what the caller may see."""
+        async with self.services.read_pool.connection() as connection, connection.transaction():
+            await connection.execute(_SET_SCOPE, [self.scope])
             yield connection
 
     def loader(self, table: Table[Any]) -> DataLoader[Any, Any]:
-        """Return this request's loader of rows by key: one query for all that are asked for."""
+        """Return this request's loader of rows by key: one query for all that are asked for.
+
+        A row out of the caller's reach is not there.
+        """
         if table.name not in self._loaders:
 
             async def load(keys: list[Any]) -> list[Any]:
                 async with self.reading() as connection:
                     rows = await table.fetch(connection, keys)
+                if table.name in REACHED:
+                    rows = await self._reached(table, rows)
                 return [rows.get(key) for key in keys]
 
             self._loaders[table.name] = DataLoader(load_fn=load)
@@ -133,12 +140,31 @@ class Context:
             self._loaders[name] = DataLoader(load_fn=load)
         return self._loaders[name]
 
+    async def _reached(self, table: Table[Any], rows: dict[Any, Any]) -> dict[Any, Any]:
+        """Leave the rows that the caller reaches, themselves or by their case."""
+        reached = REACHED[table.name]
+        reach = self.reach(reached.operation)
+        if reach.everything:
+            return rows
+        if reached.case is None:
+            return {k: row for k, row in rows.items() if reach.covers(row, reached.belongings)}
+        cases = {key: getattr(row, reached.case) for key, row in rows.items()}
+        found = [await self.loader(kind).load_many(list(cases.values())) for kind in CASES]
+        shown = {case.id for some in found for case in some if case is not None}
+        return {key: row for key, row in rows.items() if cases[key] in shown}
+
     async def seen(
         self, table: Table[Any], key: UUID, past: PastRows | None
     ) -> tuple[Any, PastRows | None]:
-        """Return a row as it stands; or, beside the rows of a past moment, as it stood then."""
+        """Return a row as it stands; or, beside the rows of a past moment, as it stood then.
+
+        Who may not see it as it stands may not see it as it stood.
+        """
         if past is None:
             return await self.loader(table).load(key), None
+        reach = self.reach(REACHED[table.name].operation)
+        if not reach.everything and await self.loader(table).load(key) is None:
+            return None, None
         personal = self.may("personalData")
         then = await case_at(self.event_store, key, past.moment, personal=personal)
         return (None, None) if then is None else (then.row, then.rows)

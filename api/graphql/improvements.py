@@ -79,7 +79,7 @@ def improvement_type(row: ImprovementRow) -> Improvement:
 
 
 async def _load_node(info: ApiInfo, key: UUID) -> Improvement | None:
-    info.context.partner_scope("improvements")
+    info.context.reach("improvements")
     row: ImprovementRow | None = await info.context.loader(IMPROVEMENTS).load(key)
     return None if row is None else improvement_type(row)
 
@@ -121,8 +121,8 @@ def _improvements(
     filter: ImprovementFilter | None,  # noqa: A002  the schema's word
     **window: Any,
 ) -> Listing[ImprovementRow]:
-    context.partner_scope("improvements")
-    return Listing(IMPROVEMENTS, _conditions(filter), Order("due_at"), Window(**window))
+    conditions = [*context.within("improvements", IMPROVEMENTS), *_conditions(filter)]
+    return Listing(IMPROVEMENTS, conditions, Order("due_at"), Window(**window))
 
 
 reads(

@@ -82,7 +82,7 @@ def notice_type(row: NoticeRow) -> Notice:
 
 
 async def _load_node(info: ApiInfo, key: UUID) -> Notice | None:
-    info.context.partner_scope("notices")
+    info.context.reach("notices")
     row: NoticeRow | None = await info.context.loader(NOTICES).load(key)
     return None if row is None else notice_type(row)
 
@@ -113,9 +113,9 @@ def _notices(
     order_by: NoticeOrder,
     **window: Any,
 ) -> Listing[NoticeRow]:
-    context.partner_scope("notices")
     given = filter or NoticeFilter()
-    conditions = [
+    conditions = context.within("notices", NOTICES)
+    conditions += [
         Condition(column, "=", value.value)
         for column, value in (("state", given.state), ("channel", given.channel))
         if value is not None

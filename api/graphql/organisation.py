@@ -64,7 +64,7 @@ def unit_type(row: UnitRow) -> Unit:
 
 async def load_unit(info: ApiInfo, key: UUID) -> Unit | None:
     """Return a unit, if the caller may read units and there is one."""
-    info.context.partner_scope("units")
+    info.context.reach("units")
     row: UnitRow | None = await info.context.loader(UNITS).load(key)
     return None if row is None else unit_type(row)
 
@@ -129,13 +129,13 @@ def _units(
     order_by: UnitOrder,
     **window: Any,
 ) -> Listing[UnitRow]:
-    context.partner_scope("units")
+    context.reach("units")
     order = Order("founded_at", descending=order_by is UnitOrder.FOUNDED_AT_DESC)
     return Listing(UNITS, _conditions(filter), order, Window(**window))
 
 
 def _unit(context: Context, kind: UnitKind, code: str) -> list[Condition]:
-    context.partner_scope("units")
+    context.reach("units")
     return [Condition("id", "=", UnitKey(kind, checked_code(code, field="code")).id)]
 
 
@@ -159,7 +159,7 @@ class Query:
     )
     async def unit(self, info: ApiInfo, kind: UnitKind, code: str) -> Unit | None:
         """Find one."""
-        info.context.partner_scope("units")
+        info.context.reach("units")
         return await load_unit(info, UnitKey(kind, checked_code(code, field="code")).id)
 
     @strawberry.field(description="Units by the time of their founding.")

@@ -6,12 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
-from psycopg import sql
 
 from api.graphql.commands import copied
 from api.graphql.compiler.declarations import Pages, Planning, Row, answers, personal, reads
 from api.graphql.compiler.selection import Selected
-from api.graphql.compiler.sql import Json, expression, global_id_sql
+from api.graphql.compiler.sql import Json, global_id_sql, in_text
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import Connection, connection_of, filter_text, global_id
 from projections.paging import Condition, Listing, Order, Window
@@ -63,7 +62,8 @@ def _subject(row: Row, _selected: Selected, _planning: Planning) -> Json:
     shipment, complaint = (
         global_id_sql(kind, row["subject"]) for kind in ("Shipment", "Complaint")
     )
-    return expression(f"CASE {row['kind']} WHEN 'delivery' THEN {shipment} ELSE {complaint} END")
+    text = f"CASE {row['kind']} WHEN 'delivery' THEN {shipment} ELSE {complaint} END"
+    return in_text(text, required=True)
 
 
 reads(
@@ -73,17 +73,6 @@ reads(
     title=personal(RATING_TEXTS),
     comment=personal(RATING_TEXTS),
 )
-
-
-class OfPartner(Condition):
-    """What was rated is the partner's own."""
-
-    def sql(self) -> sql.Composed:
-        """Return the condition with a placeholder."""
-        return sql.SQL(
-            "{} IN (SELECT id FROM (SELECT id, partner FROM read.complaints"
-            " UNION ALL SELECT id, partner FROM read.shipments) AS owned WHERE partner = %s)"
-        ).format(sql.Identifier(self.column))
 
 
 @strawberry.input(description="Which ratings; conditions are joined by AND.")
@@ -109,8 +98,7 @@ def _ratings(
     order_by: RatingOrder,
     **window: Any,
 ) -> Listing[RatingRow]:
-    partner = context.partner_scope("ratings")
-    conditions: list[Condition] = [] if partner is None else [OfPartner("subject", "=", partner)]
+    conditions = context.within("ratings", RATINGS)
     given = filter or RatingFilter()
     if given.score is not None:
         conditions.append(Condition("score", "=", given.score))

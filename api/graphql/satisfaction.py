@@ -10,12 +10,12 @@ import strawberry
 from api.graphql.commands import copied
 from api.graphql.context import ApiInfo
 from api.graphql.nodes import filter_text
-from api.graphql.ratings import OfPartner
 from api.graphql.scalars import Lang
 from api.graphql.scalars import label as label_of
 from domain.categories import Category
 from domain.errors import InvalidValueError, Rule
 from projections.paging import Condition
+from projections.ratings import RATINGS
 from projections.satisfaction import Grouping, count_scores, figures
 
 strawberry.enum(
@@ -78,11 +78,11 @@ def _conditions(
     until: datetime | None,
     kind: RatingKind | None,
     import_source: str | None,
-    partner: str | None,
+    reached: list[Condition],
 ) -> list[Condition]:
     if since is not None and until is not None and until < since:
         raise InvalidValueError("to", Rule.BEFORE, "from")
-    conditions: list[Condition] = [] if partner is None else [OfPartner("subject", "=", partner)]
+    conditions = list(reached)
     if since is not None:
         conditions.append(Condition("rated_at", ">=", since))
     if until is not None:
@@ -117,8 +117,8 @@ class Query:
         import_source: str | None = None,
     ) -> Satisfaction:
         """Count and calculate."""
-        partner = info.context.partner_scope("satisfaction")
-        conditions = _conditions(since, until, kind, import_source, partner)
+        reached = info.context.within("satisfaction", RATINGS)
+        conditions = _conditions(since, until, kind, import_source, reached)
         async with info.context.reading() as connection:
             counted = await count_scores(connection, group_by, conditions, info.context.zone)
         keys = sorted(counted, key=lambda key: (key is None, key))

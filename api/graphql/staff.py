@@ -131,13 +131,13 @@ def person_type(row: PersonRow) -> Person:
 
 
 async def _load_person(info: ApiInfo, key: UUID) -> Person | None:
-    info.context.partner_scope("staff")
+    info.context.reach("staff")
     row: PersonRow | None = await info.context.loader(PEOPLE).load(key)
     return None if row is None else person_type(row)
 
 
 async def _load_appointment(info: ApiInfo, key: UUID) -> Appointment | None:
-    info.context.partner_scope("staff")
+    info.context.reach("staff")
     row: AppointmentRow | None = await info.context.loader(APPOINTMENTS).load(key)
     return None if row is None else appointment_type(row)
 
@@ -162,7 +162,7 @@ def _appointments(
     order_by: StaffOrder,
     **window: Any,
 ) -> Listing[AppointmentRow]:
-    context.partner_scope("staff")
+    context.reach("staff")
     conditions: list[Condition] = []
     if at is not None:
         conditions.append(Condition("starts_at", "<=", at))
@@ -180,7 +180,7 @@ def _person(
     id: strawberry.ID | None,  # noqa: A002  Relay's word
     person: str | None,
 ) -> list[Condition] | None:
-    context.partner_scope("staff")
+    context.reach("staff")
     if id is not None:
         return [Condition("id", "=", as_uuid(id, field="id"))]
     if person is None:
@@ -231,7 +231,7 @@ class Query:
         person: str | None = None,
     ) -> Person | None:
         """Find one."""
-        info.context.partner_scope("staff")
+        info.context.reach("staff")
         if id is not None:
             return await _load_person(info, as_uuid(id, field="id"))
         if person is None:

@@ -6,9 +6,10 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 import strawberry
+from psycopg import sql
 from strawberry.types import Info
 
-from api.graphql.audit import CaseEntry, _entry
+from api.graphql.audit import CaseEntry, _entry, _linked, readable
 from api.graphql.context import Context
 from api.graphql.nodes import as_uuid
 from api.graphql.scalars import Long
@@ -16,31 +17,13 @@ from api.streaming.fanout import PAGE, Fanout, Followed, Reach
 from domain.errors import InvalidValueError, NotFoundError, Rule
 from projections.audit import CASE_ENTRIES, CaseEntryRow
 
-_BELONGING: LiteralString = """
-SELECT id, min(since) FROM (
-    SELECT %(case)s::uuid AS id, 0 AS since
-    UNION ALL SELECT to_id, position FROM read.case_links WHERE from_id = %(case)s
-    UNION ALL SELECT from_id, position FROM read.case_links WHERE to_id = %(case)s
-) AS belonging
-GROUP BY id
-"""
-_VISIBLE: LiteralString = """
-SELECT id FROM unnest(%(ids)s) AS belonging (id)
-WHERE EXISTS (SELECT FROM read.case_entries WHERE case_id = id)
-AND (
-    %(partner)s::text IS NULL
-    OR EXISTS (SELECT FROM read.complaints AS c WHERE c.id = belonging.id AND partner = %(partner)s)
-    OR EXISTS (SELECT FROM read.shipments AS s WHERE s.id = belonging.id AND partner = %(partner)s)
-)
-"""
-_PAST: Final[LiteralString] = """
-FROM unnest(%(ids)s, %(since)s) AS belonging (id, since)
-JOIN read.case_entries ON case_id = id AND position >= since
-WHERE position > %(after)s AND position <= %(until)s
+_EXISTS: LiteralString = "SELECT FROM read.case_entries WHERE case_id = %s LIMIT 1"
+_PAST: Final = sql.SQL("""
+SELECT {} FROM read.case_entries
+WHERE case_id = ANY(%(ids)s) AND position > %(after)s AND position <= %(until)s
 ORDER BY position
-LIMIT %(page)s
-"""
-_SELECT_PAST: Final = f"SELECT {', '.join(CASE_ENTRIES.columns)} {_PAST}"
+LIMIT {}
+""").format(sql.SQL(", ").join(map(sql.Identifier, CASE_ENTRIES.columns)), sql.Literal(PAGE))
 
 
 @dataclass(kw_only=True)
@@ -71,35 +54,26 @@ SubscriberInfo = Info[SubscriberContext, None]
 
 @dataclass(frozen=True, slots=True)
 class _Case(Followed):
-    """A case and what it is linked with, each from the event on that made the link."""
+    """A case and what it is linked with."""
 
     context: Context
     root: UUID
 
     async def reach(self) -> Reach:
-        """Look up the links and, in the caller's own scope, who of these there is."""
-        partner = self.context.partner_scope("caseHistory")
+        """Look up the links and, in the caller's own scope, which of these there are."""
         async with self.context.reading() as connection:
-            belonging = await connection.execute(_BELONGING, {"case": self.root})
-            since = dict(await belonging.fetchall())
-            seen = await connection.execute(_VISIBLE, {"ids": [*since], "partner": partner})
-            visible = frozenset(row[0] for row in await seen.fetchall())
-        if self.root not in visible:
+            keys = [self.root, *await _linked(connection, self.root, [])]
+            visible = frozenset(await readable(self.context, connection, keys))
+            exists = await (await connection.execute(_EXISTS, [self.root])).fetchone()
+        if self.root not in visible or exists is None:
             raise NotFoundError("case", str(self.root))
-        return Reach(since, visible)
+        return Reach(frozenset(keys), visible)
 
     async def past(self, reach: Reach, after: int, until: int) -> list[CaseEntryRow]:
         """Read the next steps in the caller's own scope."""
-        visible = [key for key in reach.since if key in reach.visible]
-        asked = {
-            "ids": visible,
-            "since": [reach.since[key] for key in visible],
-            "after": after,
-            "until": until,
-            "page": PAGE,
-        }
+        asked = {"ids": [*reach.visible], "after": after, "until": until}
         async with self.context.reading() as connection:
-            found = await connection.execute(_SELECT_PAST, asked)
+            found = await connection.execute(_PAST, asked)
             return [CaseEntryRow(*row) for row in await found.fetchall()]
 
 
@@ -108,9 +82,8 @@ class Subscription:
     """What happens."""
 
     @strawberry.subscription(
-        description="Each step of a case and of what it is linked with, once every question sees"
-        " it; `after` a position: first what has happened since. Steps before a link was made are"
-        " in caseHistory."
+        description="Each step of a case and of what it is linked with, as in caseHistory, once"
+        " every question sees it; `after` a position: first what has happened since."
     )
     async def case_changed(
         self, info: SubscriberInfo, case_id: strawberry.ID, after: Long | None = None

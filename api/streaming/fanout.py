@@ -8,7 +8,7 @@ whole truth (a link was made, it fell behind, some time went by) it looks into t
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -55,9 +55,9 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What belongs to a subscription, each since a position, and what of it the caller may see."""
+    """What belongs to a subscription now, and what of it the caller may see."""
 
-    since: Mapping[Key, int]
+    keys: frozenset[Key]
     visible: frozenset[Key]
 
     def shows(self, row: CaseEntryRow) -> bool:
@@ -118,16 +118,18 @@ class Fanout:
             with self._live(followed.root) as live:
                 async with self._looking:
                     reach = await followed.reach()
-                until = self._add(live, reach.since)
+                until = self._add(live, reach.keys)
                 await self._positions.wait_for(until)  # a crashed database may have lost steps
-                while after < until:
+                more = after < until
+                while more:
                     async with self._looking:
                         rows = await followed.past(reach, after, until)
                     for row in rows:
                         yield row
-                    after = rows[-1].position if len(rows) == PAGE else until
+                        after = row.position
+                    more = len(rows) == PAGE
                 while (told := await live.next()) is not None:
-                    if told.position <= after:
+                    if told.position <= max(after, until):
                         continue
                     if not reach.shows(told):
                         break

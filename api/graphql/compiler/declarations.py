@@ -18,7 +18,9 @@ from api.graphql.compiler.sql import (
     UnsupportedError,
     chosen,
     expression,
+    global_id,
     global_id_sql,
+    in_text,
     labelled,
     literal,
     name,
@@ -166,7 +168,7 @@ def plain(row: Row, selected: Selected, kind: GraphQLObjectType) -> Json:
     """Emit a field without a declaration, if its name tells what it is."""
     column = snake(selected.name)
     if selected.name == "id":
-        return expression(global_id_sql(kind.name, row[row.table.key]))
+        return global_id(kind.name, row[row.table.key])
     if column in row.table.columns:
         return scalar(row[column], selected.definition.type)
     base = kind.fields.get(selected.name.removesuffix("Label"))
@@ -204,7 +206,10 @@ def label_sql(sql: str, values: type[Labelled], lang: Any) -> str:
 
 def id_of(kind: str, column_name: str) -> Emitter:
     """Emit the global id of what a column names."""
-    return lambda row, _selected, _planning: or_null([global_id_sql(kind, row[column_name])])
+    return lambda row, selected, _planning: in_text(
+        global_id_sql(kind, row[column_name]),
+        required=isinstance(selected.definition.type, GraphQLNonNull),
+    )
 
 
 def personal(table: Table[Any], column_name: str | None = None) -> Emitter:
@@ -334,7 +339,7 @@ def words(column_name: str, values: type[Labelled]) -> Emitter:
         text = row[column_name]
         return expression(
             f"CASE {text} WHEN '' THEN '[]' ELSE"
-            f""" '["' || replace(upper({text}), ' ', '","') || '"]' END"""
+            f""" '["' || replace(upper({text} COLLATE "C"), ' ', '","') || '"]' END"""
         )
 
     return emit
@@ -343,6 +348,12 @@ def words(column_name: str, values: type[Labelled]) -> Emitter:
 def snake(camel: str) -> str:
     """Return a name of the schema as it is spelled in Python and SQL."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in camel)
+
+
+def camel(python: str) -> str:
+    """Return a name as the schema spells it."""
+    first, *rest = python.split("_")
+    return first + "".join(word.title() for word in rest)
 
 
 def json_text(text: str) -> str:

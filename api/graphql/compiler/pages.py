@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from graphql import GraphQLObjectType, get_named_type
+from graphql import GraphQLObjectType, GraphQLScalarType, VariableNode, get_named_type
 from strawberry.types.arguments import StrawberryArgument, convert_arguments
 from strawberry.types.field import StrawberryField
 
 from api.graphql.compiler.conditions import where
-from api.graphql.compiler.declarations import Question, Row, relation
-from api.graphql.compiler.selection import TYPENAME, Selected
+from api.graphql.compiler.declarations import Question, Row, camel, relation
+from api.graphql.compiler.selection import TYPENAME, Selected, has_variable
 from api.graphql.compiler.sql import (
     Json,
     Piece,
-    Pieces,
+    Slot,
     UnsupportedError,
     expression,
     literal,
@@ -28,28 +28,57 @@ _PREVIOUS: Final = "hasPreviousPage"
 
 
 class Given:
-    """The arguments of a selected field as its resolver takes them, coerced anew if they vary."""
+    """The arguments of a selected field as its resolver takes them.
+
+    What is written in the document is converted once; a variable of a plain type is only looked up.
+    """
 
     def __init__(self, selected: Selected, config: Any, registry: Any) -> None:
+        definition = selected.definition.extensions["strawberry-definition"]
+        assert isinstance(definition, StrawberryField)
         self._selected = selected
         self._registry = registry
         self._config = config
-        definition = selected.definition.extensions["strawberry-definition"]
-        assert isinstance(definition, StrawberryField)
         self._arguments: list[StrawberryArgument] = definition.arguments
         self._fixed: dict[str, Any] | None = None
+        self._varying: dict[str, str] = {}
+        self._plain = self._read_variables()
 
     def values(self, binding: Any) -> dict[str, Any]:
         """Return the arguments by their names in Python."""
-        if self._fixed is not None:
+        if self._fixed is None or not self._plain:
+            self._fixed = self._converted(binding)
+        if not self._varying:
             return self._fixed
+        coerced = binding.variables.coerced
+        if not all(variable in coerced for variable in self._varying.values()):
+            return self._converted(binding)  # a default stands for one that was not sent
+        return self._fixed | {name: coerced[v] for name, v in self._varying.items()}
+
+    def _converted(self, binding: Any) -> dict[str, Any]:
         coerced = self._selected.arguments(binding.variables)
         found: dict[str, Any] = convert_arguments(
             coerced, self._arguments, scalar_registry=self._registry, config=self._config
         )
-        if self._selected.constant:
-            self._fixed = found
         return found
+
+    def _read_variables(self) -> bool:
+        """Note which arguments are variables of a plain type; False if others hold variables."""
+        python_names = {
+            argument.graphql_name or camel(argument.python_name): argument.python_name
+            for argument in self._arguments
+        }
+        for argument in self._selected.nodes[0].arguments or ():
+            name, value = argument.name.value, argument.value
+            if isinstance(value, VariableNode):
+                kind = get_named_type(self._selected.definition.args[name].type)
+                listed = "[" in str(self._selected.definition.args[name].type)
+                if not isinstance(kind, GraphQLScalarType) or listed:
+                    return False
+                self._varying[python_names[name]] = value.name.value
+            elif has_variable(value):
+                return False
+        return True
 
 
 @dataclass(slots=True, eq=False)
@@ -128,16 +157,18 @@ class Page:
 
     def cursor(self, binding: Any) -> str:
         """Write the cursor of a row, as JSON."""
+        key, column = self.table.key, self.listing(binding).order.column
+        alias = self.row.alias
+        return self._cursor(binding, f"{alias}.{name(key)}", f"{alias}.{name(column)}")
+
+    def _cursor(self, binding: Any, key: str, value: str) -> str:
         listing = self.listing(binding)
-        key, column = self.table.key, listing.order.column
-        text = f"'{listing.tag}.' || {self.row.alias}.{name(key)}::text || '.' || "
-        value = f"{self.row.alias}.{name(column)}"
-        kind = self.table.columns[column]
+        kind = self.table.columns[listing.order.column]
         if kind == "text":
-            return f"to_json({text}{value})::text"
+            return f"to_json('{listing.tag}.' || {key}::text || '.' || {value})::text"
         if kind == "timestamptz":
             value = f"(extract(epoch FROM {value}) * 1000000)::bigint"
-        return f"'\"' || {text}{value}::text || '\"'"
+        return f"""'"{listing.tag}.' || {key}::text || '.' || {value}::text || '"'"""
 
     def has_next(self, binding: Any) -> str:
         """Write whether there are rows after the page."""
@@ -163,19 +194,23 @@ class Page:
             f" WHERE {' AND '.join(clauses)})" if clauses else ")"
         )
 
-    def edge_cursor(self, *, last: bool) -> Pieces:
-        """Return the cursor at one end of the page; NULL if the page is empty."""
+    def edge_cursor(self, *, last: bool) -> Slot:
+        """Return what writes the cursor at one end of the page; NULL if the page is empty."""
 
-        def place(binding: Any) -> str:
-            window = self.listing(binding).window
+        def cursor(binding: Any) -> str:
+            listing, alias = self.listing(binding), self.row.alias
+            window = listing.window
+            place = f"least(count(*), {window.size})::int"
             if window.backwards == last:
-                return str(min(1, window.size))
-            return f"least(count(*), {window.size})::int"
+                place = str(min(1, window.size))
+            order = f" ORDER BY {alias}.n" if self.row.joins else ""
+            key, value = (
+                f"(array_agg({alias}.{name(column)}{order}))[{place}]"
+                for column in (self.table.key, listing.order.column)
+            )
+            return self._cursor(binding, key, value)
 
-        def order(_binding: Any) -> str:
-            return f" ORDER BY {self.row.alias}.n" if self.numbered else ""
-
-        return ["(array_agg(", self.cursor, order, "))[", place, "]"]
+        return cursor
 
     def _numbers(self, binding: Any) -> bool:
         return self.numbered or self.listing(binding).window.backwards or bool(self.row.joins)
@@ -247,5 +282,5 @@ def _page_info(page: Page, selected: Selected, planning: Any) -> Json:
         elif part.name == _PREVIOUS:
             found.extend(expression(page.has_previous))
         else:
-            found.extend(or_null(page.edge_cursor(last=part.name == "endCursor")))
+            found.extend(or_null([page.edge_cursor(last=part.name == "endCursor")]))
     return found.literal("}")

@@ -41,11 +41,6 @@ class Selected:
         """Return what is selected beneath."""
         return [node.selection_set for node in self.nodes if node.selection_set is not None]
 
-    @property
-    def constant(self) -> bool:
-        """Whether no variable stands in the arguments."""
-        return not any(_has_variable(argument.value) for argument in self.nodes[0].arguments or ())
-
     def arguments(self, variables: VariableValues) -> dict[str, Any]:
         """Return the coerced arguments."""
         return get_argument_values(self.definition, self.nodes[0], variables)
@@ -126,11 +121,12 @@ class Selections:
         raise UnsupportedError("a condition that is neither true nor false")
 
 
-def _has_variable(value: ValueNode) -> bool:
+def has_variable(value: ValueNode) -> bool:
+    """Say whether a variable stands anywhere in a value."""
     if isinstance(value, VariableNode):
         return True
     if isinstance(value, ListValueNode):
-        return any(map(_has_variable, value.values))
+        return any(map(has_variable, value.values))
     if isinstance(value, ObjectValueNode):
-        return any(_has_variable(field.value) for field in value.fields)
+        return any(has_variable(field.value) for field in value.fields)
     return False

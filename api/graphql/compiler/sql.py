@@ -12,14 +12,13 @@ from graphql import (
     GraphQLEnumType,
     GraphQLNonNull,
     GraphQLOutputType,
-    GraphQLScalarType,
     is_leaf_type,
 )
 
 from domain.labels import Labelled
 
 NULL: Final = "null"
-_INSTANT: Final = """to_char({}, '\\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\\"')"""
+_INSTANT: Final = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
 class UnsupportedError(Exception):
@@ -143,36 +142,46 @@ def scalar(sql: str, kind: GraphQLOutputType) -> Json:
     plain: Any = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
     if not is_leaf_type(plain):
         raise UnsupportedError(f"{plain} is no scalar")
-    text = _enum(sql, plain) if isinstance(plain, GraphQLEnumType) else _scalar(sql, plain)
+    if isinstance(plain, GraphQLEnumType):
+        return _enum(sql, plain, required=required)
+    text, in_quotes = _SCALARS.get(plain.name, ("", False))
+    if not text:
+        raise UnsupportedError(f"scalar {plain.name}")
+    text = text.format(sql)
+    return in_text(text, required=required) if in_quotes else _bare(text, required=required)
+
+
+def in_text(text: str, *, required: bool) -> Json:
+    """Return an expression in quotation marks; it holds nothing that needs an escape."""
+    if required:
+        return literal('"').expression([text]).literal('"')
+    return or_null([f"'\"' || {text} || '\"'"])
+
+
+def _bare(text: str, *, required: bool) -> Json:
     return expression(text) if required else or_null([text])
 
 
-def _scalar(sql: str, kind: GraphQLScalarType) -> str:
-    found = _SCALARS.get(kind.name)
-    if found is None:
-        raise UnsupportedError(f"scalar {kind.name}")
-    return found.format(sql)
-
-
-_SCALARS: Final = {
-    "String": "to_json({})::text",
-    "ID": "to_json({})::text",
-    "Int": "({})::int4::text",  # out of range: an error, and ordinary execution tells it
-    "Long": "({})::text",
-    "Boolean": "CASE WHEN {0} THEN 'true' WHEN NOT {0} THEN 'false' END",
-    "DateTime": _INSTANT,
-    "UUID": "'\"' || ({})::text || '\"'",
+_SCALARS: Final = {  # and whether quotation marks belong around it
+    "String": ("to_json({})::text", False),
+    "ID": ("to_json({})::text", False),
+    "Int": ("({})::int4::text", False),  # out of range: an error, and ordinary execution tells it
+    "Long": ("({})::text", False),
+    "Boolean": ("CASE WHEN {0} THEN 'true' WHEN NOT {0} THEN 'false' END", False),
+    "DateTime": (_INSTANT, True),
+    "UUID": ("({})::text", True),
 }
 
 
-def _enum(sql: str, kind: GraphQLEnumType) -> str:
-    """Return an enum's name; what the list does not hold is NULL."""
+def _enum(sql: str, kind: GraphQLEnumType, *, required: bool) -> Json:
+    """Return an enum's name."""
     values = labelled(kind)
     if values is None:
         raise UnsupportedError(f"enum {kind.name}")
     if all(member.name == member.value.upper() for member in values):
-        return f"'\"' || upper({sql}) || '\"'"
-    return chosen(sql, {member.value: f'"{member.name}"' for member in values})
+        return in_text(f'upper({sql} COLLATE "C")', required=required)
+    texts = {member.value: f'"{member.name}"' for member in values}
+    return _bare(chosen(sql, texts), required=required)
 
 
 def chosen(sql: str, texts: dict[str, str]) -> str:
@@ -181,7 +190,12 @@ def chosen(sql: str, texts: dict[str, str]) -> str:
     return f"CASE {sql} {whens} END"
 
 
+def global_id(kind: str, sql: str) -> Json:
+    """Return the global id of what has this key, which is never NULL."""
+    return in_text(global_id_sql(kind, sql), required=True)
+
+
 def global_id_sql(kind: str, sql: str) -> str:
-    """Return an expression of the global id, as JSON."""
+    """Return an expression of the text of a global id."""
     # PostgreSQL breaks base64 into lines of 76 characters, ids of ours are shorter.
-    return f"""'"' || encode(({quoted(f"{kind}:")} || ({sql})::text)::bytea, 'base64') || '"'"""
+    return f"encode(({quoted(f'{kind}:')} || ({sql})::text)::bytea, 'base64')"
