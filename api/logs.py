@@ -66,7 +66,7 @@ class LibraryFormatter(logging.Formatter):
             **place_of(record.exc_info[1] if record.exc_info else None),
             **structlog.contextvars.get_contextvars(),
         }
-        return orjson.dumps(line, default=str).decode()
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -5,6 +5,7 @@ an exporter a span costs a tenth of a microsecond, since not even the API of the
 """
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Token
@@ -31,7 +32,8 @@ _TRACEPARENT: Final = re.compile(
 )
 _NOTHING: Final = nullcontext()
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_FLUSH_MS: Final = 3_000
+_FLUSH_SECONDS: Final = 3.0
+"""How long the end of the server waits for whoever takes the last spans."""
 
 _tracer: Tracer | None = None
 _log = structlog.get_logger()
@@ -64,14 +66,17 @@ def exporting(environ: Mapping[str, str], version: str) -> Iterator[None]:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     named = {"service.name": environ.get("OTEL_SERVICE_NAME") or "redress"}
-    provider = Provider(resource=Resource.create({**named, "service.version": version}))
+    resource = Resource.create({**named, "service.version": version})
+    provider = Provider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     with recording(provider):
         try:
             yield
         finally:
-            provider.force_flush(_FLUSH_MS)
-            provider.shutdown()
+            # It tries again and again where nobody answers: left behind after a while.
+            ending = threading.Thread(target=provider.shutdown, daemon=True)
+            ending.start()
+            ending.join(_FLUSH_SECONDS)
 
 
 @contextmanager

@@ -157,6 +157,8 @@ class ComplaintFile(Aggregate):
     accused: PersonId | None
     kept_away: set[PersonId]
     department: str | None
+    region: str | None
+    outlet: str | None
     handler: PersonId | None
     worked_by: set[PersonId]
     escalated: bool
@@ -184,7 +186,7 @@ class ComplaintFile(Aggregate):
         self.accused = None
         self.kept_away = set()
         self.escalated = self.answered_before = False
-        self.department = self.handler = None
+        self.department = self.handler = self.region = self.outlet = None
         self.worked_by = set()
         self.evidence = {}
         self.evidence_count = 0
@@ -407,6 +409,7 @@ class ComplaintFile(Aggregate):
         self.received_at = meta.occurred_at
         self.customer = customer
         self.shipment = shipment
+        self.region, self.outlet = region, outlet
         self.partner = partner
         self.policy = meta.policy
         self.category = category

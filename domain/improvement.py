@@ -40,6 +40,7 @@ class ImprovementAction(Aggregate):
     """One action; its texts name no people, as the reasons of events do not."""
 
     KIND = "improvement"
+    state_version = 2
 
     class Raised(DomainEvent):
         """A closed complaint gave rise to it."""
@@ -83,6 +84,7 @@ class ImprovementAction(Aggregate):
         TOPIC = "improvement.cancelled"
 
     state: ImprovementState
+    department: str | None
     owner: PersonId | None
     raised_at: datetime | None
     due_at: datetime | None
@@ -90,6 +92,7 @@ class ImprovementAction(Aggregate):
     def begin(self) -> None:
         """Nothing was raised yet."""
         self.state = ImprovementState.BLANK
+        self.department = None
         self.owner = None
         self.raised_at = self.due_at = None
 
@@ -164,6 +167,7 @@ class ImprovementAction(Aggregate):
     ) -> None:
         self.state = ImprovementState.OPEN
         self.raised_at = meta.occurred_at
+        self.department = department
         self.owner = owner
         self.due_at = due_at
 

@@ -33,6 +33,24 @@ FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
 WHERE i.indrelid = %s::regclass
     AND (i.indisprimary OR pg_get_indexdef(i.indexrelid, 1, TRUE) IS NOT DISTINCT FROM %s) = %s
 """
+# What guards the rows of tables: also policies of other tables that ask these. Written out by
+# PostgreSQL with all schemas, because no live one is in the search path.
+_SECURITY: LiteralString = """
+SELECT DISTINCT p.polrelid::regclass::text, p.polname::text,
+    concat_ws(' ',
+        format('CREATE POLICY %%I ON %%s', p.polname, p.polrelid::regclass),
+        'AS ' || CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+        'FOR ' || CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT'
+            WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+        'TO ' || (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ')
+            FROM unnest(p.polroles) AS r),
+        'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+        'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
+FROM pg_policy AS p
+    JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY(%s::regclass[])
+ORDER BY 1, 2
+"""
 
 
 class RebuildRunningError(Exception):
@@ -139,7 +157,13 @@ def _swap(
             shadow,
         )
         assert reached >= live  # positions only ever grow, and the live one stands still
-        _lock_out_readers(connection, projection)
+        policies = _lock_out_readers(connection, projection)
+        for guarded, policy, _ in policies:
+            connection.execute(
+                sql.SQL("DROP POLICY {} ON {}").format(
+                    sql.Identifier(policy), sql.Identifier(*guarded.split("."))
+                )
+            )
         for table in projection.tables:
             connection.execute(sql.SQL("DROP TABLE {}").format(_live(table)))
             connection.execute(
@@ -148,6 +172,8 @@ def _swap(
                 )
             )
             _grant(connection, table)
+        for _, _, definition in policies:
+            connection.execute(definition)
         connection.execute("DELETE FROM ops.parked_events WHERE projection = %s", [name])
         connection.execute(
             "UPDATE ops.parked_events SET projection = %s WHERE projection = %s", [name, shadow]
@@ -161,23 +187,35 @@ def _swap(
     return int(reached)
 
 
-def _lock_out_readers(connection: Connection[Any], projection: Projection) -> None:
-    """Take all live tables for the rest of the transaction."""
-    tables = sql.SQL(", ").join(_live(table) for table in projection.tables)
+def _lock_out_readers(
+    connection: Connection[Any], projection: Projection
+) -> list[tuple[str, str, LiteralString]]:
+    """Take all live tables for the rest of the transaction, and those whose policies ask them.
+
+    Returns these policies: table, name, definition.
+    """
+    live = [f"{table.schema}.{table.name}" for table in projection.tables]
+    policies = connection.execute(_SECURITY, [live]).fetchall()
+    names = sorted({*live, *(guarded for guarded, _, _ in policies)})
+    tables = sql.SQL(", ").join(sql.Identifier(*name.split(".")) for name in names)
     for tries_left in reversed(range(_READERS_TRIES)):
         try:
             with connection.transaction():
                 connection.execute(_READERS_LOCK_TIMEOUT)
                 connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(tables))
-                return
+            break
         except errors.LockNotAvailable:
             if not tries_left:
                 raise
             sleep(_READERS_PAUSE_SECONDS)
+    return policies
 
 
 def _grant(connection: Connection[Any], table: Table[Any]) -> None:
     live = _live(table)
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY").format(live)
+    )
     connection.execute(
         sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO redress_writer").format(live)
     )

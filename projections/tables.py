@@ -95,8 +95,21 @@ class Table(Generic[Row]):
             sql.SQL("%b::{}[]").format(sql.SQL(kind)) for kind in self.columns.values()
         )
         self._upsert = insert + sql.SQL("SELECT * FROM unnest({})").format(arrays) + replace
+        # Row-level security, which the live tables are under, refuses COPY into them.
+        arriving = sql.Identifier(f"{name}_arriving")
+        self._stage = sql.SQL(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS"
+        ).format(arriving, sql.Identifier(name))
         self._copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-            sql.Identifier(name), sql.SQL(", ").join(identifiers)
+            arriving, sql.SQL(", ").join(identifiers)
+        )
+        self._arrive = sql.SQL(
+            "WITH arrived AS (DELETE FROM {} RETURNING {}) INSERT INTO {} ({}) TABLE arrived"
+        ).format(
+            arriving,
+            sql.SQL(", ").join(identifiers),
+            sql.Identifier(name),
+            sql.SQL(", ").join(identifiers),
         )
         self._values_of = attrgetter(*self.columns)
 
@@ -130,10 +143,12 @@ class Table(Generic[Row]):
         if len(rows) < _COPY_ROWS:
             self.replace(connection, rows)
             return
+        connection.execute(self._stage)
         with connection.cursor().copy(self._copy) as copy:
             copy.set_types(list(self.columns.values()))
             for row in rows:
                 copy.write_row(self._values_of(row))
+        connection.execute(self._arrive)
 
     def replace(self, connection: Connection[Any], rows: list[Row]) -> None:
         """Insert the rows or replace those with their keys."""

@@ -20,6 +20,10 @@ FROM read.appointments AS a JOIN read.units AS u ON u.id = a.unit
 WHERE a.person_id = %(person)s AND a.starts_at <= %(now)s
     AND (a.ends_at IS NULL OR a.ends_at > %(now)s)
 """
+_SHOW_STAFF: LiteralString = """
+SELECT set_config('redress.scope', '{"staff": true}', true)
+"""
+"""Before anybody is let in, row-level security shows the organisation alone."""
 
 Held = Mapping[Role, frozenset[UnitKey] | None]
 """Roles, each with its units; None is the head office, hence the whole company."""
@@ -63,7 +67,8 @@ class Appointments:
         return Caller(person, person, role, units=held[role])
 
     async def _read(self, person: PersonId) -> Held:
-        async with self._pool.connection() as connection:
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(_SHOW_STAFF)
             cursor = await connection.execute(_HELD, {"person": person, "now": self._now()})
             rows = await cursor.fetchall()
         units: dict[Role, set[UnitKey]] = {}

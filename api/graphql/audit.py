@@ -1,6 +1,6 @@
 """The history of a case in the schema."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, get_args
 from uuid import UUID
@@ -24,10 +24,10 @@ from api.graphql.compiler.declarations import (
     text_in,
 )
 from api.graphql.compiler.selection import Selected
-from api.graphql.compiler.sql import NULL, Json, UnsupportedError, chosen, expression, scalar
+from api.graphql.compiler.sql import NULL, Json, chosen, expression, scalar
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import Connection, as_uuid, connection_of, global_id
-from api.graphql.reach import CASES, cases_within
+from api.graphql.reach import CASES, cases_within, of_any
 from api.graphql.scalars import AsOf, Lang, Long
 from domain.complaint import Complaint
 from domain.metadata import SourceKind
@@ -36,6 +36,7 @@ from projections.audit import CASE_ENTRIES, CaseEntryRow
 from projections.improvements import IMPROVEMENTS
 from projections.notices import NOTICES
 from projections.paging import Condition, Listing, Order, Window
+from projections.tables import Table
 
 _LINKED: Final = sql.SQL("""
 SELECT to_id FROM read.case_links WHERE from_id = %s AND {until}
@@ -198,8 +199,11 @@ async def readable(
 ) -> list[UUID]:
     """Return of which of these the caller may read the history."""
     reach = context.reach("caseHistory")
-    tables = _OF_STAFF if context.caller.partner is None else CASES
-    return await cases_within(connection, cases, tables, reach)
+    return await cases_within(connection, cases, _told_of(context), reach)
+
+
+def _told_of(context: Context) -> Sequence[Table[Any]]:
+    return _OF_STAFF if context.caller.partner is None else CASES
 
 
 def _history(selected: Selected, planning: Any) -> Json:
@@ -220,8 +224,13 @@ def _history(selected: Selected, planning: Any) -> Json:
                 f" UNION SELECT to_id FROM read.case_links WHERE from_id = {case} AND {then}"
                 f" UNION SELECT from_id FROM read.case_links WHERE to_id = {case} AND {then}"
             )
-        if not context.reach("caseHistory").everything:
-            raise UnsupportedError("reach")  # ordinary execution knows who reaches which case
+        reach = context.reach("caseHistory")
+        if not reach.everything:
+            reached = where([of_any("id", _told_of(context), reach)], CASE_ENTRIES, "", binding)
+            cases = (
+                f"WITH reached AS (SELECT id FROM ({cases}) AS linked (id) WHERE {reached})"
+                f" SELECT id FROM reached WHERE EXISTS (SELECT FROM reached WHERE id = {case})"
+            )
         return f"case_id IN ({cases}) AND {then}"
 
     row = planning.row(CASE_ENTRIES)

@@ -45,18 +45,13 @@ class ComplaintFilter:
 
 
 class _Found(Condition):
-    """The complaint has all the words; the database checks the partner again."""
+    """The complaint has all the words; the database checks the caller's scope again."""
 
     def sql(self) -> sql.Composed:
-        """Return the condition with placeholders for the words and the partner."""
-        return sql.SQL("{} IN (SELECT read_personal.find_complaints(%s, %s))").format(
+        """Return the condition with a placeholder for the words."""
+        return sql.SQL("{} IN (SELECT read_personal.find_complaints(%s))").format(
             sql.Identifier(self.column)
         )
-
-    @property
-    def parameters(self) -> list[Any]:
-        """What the placeholders stand for."""
-        return list(self.value)
 
 
 class _AboutShipment(Condition):
@@ -138,4 +133,4 @@ def _searched(text: str, context: Context) -> Condition:
             else "检索文本需要查阅个人信息的权限",
             extensions={"code": FORBIDDEN},
         )
-    return _Found("id", "found", (searched_words(text), context.caller.partner or ""))
+    return _Found("id", "found", searched_words(text))

@@ -98,11 +98,6 @@ class Context:
         """Return the conditions that hold for the rows within the caller's reach; or refuse."""
         return within(table, self.reach(operation))
 
-    def partner_scope(self, operation: str) -> str | None:
-        """Return the partner to whom a read is limited, nobody for units, None for no limit."""
-        reach = self.reach(operation)
-        return None if reach.everything else reach.partner or ""
-
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:
         """Lend a connection that can only read, and only what the caller may see."""

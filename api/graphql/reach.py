@@ -62,7 +62,7 @@ async def cases_within(
     """Return which of the cases are within reach, as rows of these tables."""
     if reach.everything:
         return list(cases)
-    condition = _of_any("id", tables, reach)
+    condition = of_any("id", tables, reach)
     statement = sql.SQL("SELECT id FROM unnest(%s::uuid[]) AS id WHERE {}").format(condition.sql())
     cursor = await connection.execute(statement, [list(cases), *condition.parameters])
     return [row[0] for row in await cursor.fetchall()]
@@ -71,10 +71,11 @@ async def cases_within(
 def _condition(table: Table[Any], reach: Reach) -> Condition:
     reached = REACHED[table.name]
     if reached.case is not None:
-        return _of_any(reached.case, CASES, reach)
+        return of_any(reached.case, CASES, reach)
     columns = [(column, sorted(reach.names(way))) for way, column in reached.belongings.items()]
     return AnyOf([(column, names) for column, names in columns if names])
 
 
-def _of_any(column: str, tables: Sequence[Table[Any]], reach: Reach) -> OfAny:
+def of_any(column: str, tables: Sequence[Table[Any]], reach: Reach) -> OfAny:
+    """Return the condition that a column names a row of one of these tables within reach."""
     return OfAny(column, [(table, _condition(table, reach)) for table in tables])

@@ -1,5 +1,6 @@
 """Searching the texts of complaints: by which words what is found, by whom, and what is refused."""
 
+import json
 from typing import Any
 
 import psycopg
@@ -216,19 +217,27 @@ def test_the_database_itself_shows_a_partner_only_its_own(
     assert search(shared, "玳瑁", "other_partner") == {anothers}
     assert search(shared, "玳瑁") == {mine, anothers, companys}
     assert cases
-    find = "SELECT count(*) FROM read_personal.find_complaints(%s, %s)"
+    find = "SELECT count(*) FROM read_personal.find_complaints(ARRAY['玳瑁'])"
     reader = as_role(shared.database.conninfo, "redress_reader")
     ((known,),) = shared.rows(
         "SELECT partner FROM read.complaints WHERE id = %s", as_uuid(mine, field="id")
     )
     with psycopg.connect(reader) as connection:
-        counted = [
-            connection.execute(find, [["玳瑁"], scope]).fetchone()
-            for scope in (known, "", "nobody", None)
-        ]
+        counted = []
+        for scope in (
+            {"partner": known, "personal": True},
+            {"reach": "any", "personal": True},
+            {"partner": "nobody", "personal": True},
+            {"reach": "any", "personal": False},
+            {"departments": [], "regions": [], "outlets": [], "personal": True},
+            None,
+        ):
+            given = "" if scope is None else json.dumps(scope)
+            connection.execute("SELECT set_config('redress.scope', %s, true)", [given])
+            counted.append(connection.execute(find).fetchone())
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("INSERT INTO read_personal.complaint_words DEFAULT VALUES")
-    assert counted == [(1,), (3,), (0,), (0,)]
+    assert counted == [(1,), (3,), (0,), (0,), (0,), (0,)]
 
 
 def test_a_search_uses_the_index(shared: Any, cases: dict[str, str]) -> None:

@@ -252,7 +252,7 @@ def ready(api: Any) -> Any:
 def test_read_models_that_stand_still_are_not_ready(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api.until(lambda: api.get("/health/ready").status_code == 200)
+    api.until(lambda: not any(api.get("/health/ready").json()["lag_events"].values()))
     with psycopg.connect(api.database.conninfo) as connection:
         connection.execute(
             "SELECT FROM ops.projection_positions WHERE projection = 'complaints' FOR UPDATE"

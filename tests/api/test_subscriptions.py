@@ -327,6 +327,14 @@ def test_who_does_not_take_its_messages_is_sent_away_and_comes_back_with_its_pos
             for number in range(30):
                 await client.subscribe(document, {"c": case}, number=str(number))
             await asyncio.sleep(2.2)
+            n=0;tot=0
+            import time; t=time.time()
+            try:
+                while True:
+                    m = await client.connection.recv(); n+=1; tot+=len(m)
+                    if n<3: print("MSG", len(m), m[:200], time.time()-t)
+                    if time.time()-t>6: print("COUNT",n,tot); break
+            except BaseException as e: print("END", n,tot, repr(e), time.time()-t); raise
             assert (await client.closed())[0] == 1013
         async with server.client(api.keys["front_desk"]) as client:
             assert len(await (await client.follow(case, after=0)).told(8)) == 8

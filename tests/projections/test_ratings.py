@@ -311,6 +311,7 @@ def test_each_window_and_each_month_counts_what_lies_in_it(
     async def check() -> None:
         reader = as_role(database, "redress_reader")
         async with await AsyncConnection.connect(reader, autocommit=True) as connection:
+            await connection.execute("""SET redress.scope = '{"reach": "any"}'""")
             for _ in range(60):
                 since, until = sorted([instant(), instant()])
                 given = [(">=", since)] * dice.randint(0, 1) + [("<", until)] * dice.randint(0, 1)

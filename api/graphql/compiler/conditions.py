@@ -83,6 +83,24 @@ def _about(condition: Condition, _table: Table[Any], prefix: str, binding: Bindi
 
 @renders("found")
 def _found(condition: Condition, _table: Table[Any], prefix: str, binding: Binding) -> str:
-    searched, scope = condition.value
-    words, within = binding.parameter(searched, "text[]"), binding.parameter(scope, "text")
-    return f"{prefix}id IN (SELECT read_personal.find_complaints({words}, {within}))"
+    words = binding.parameter(condition.value, "text[]")
+    return f"{prefix}id IN (SELECT read_personal.find_complaints({words}))"
+
+
+@renders("any of")
+def _any_of(condition: Condition, table: Table[Any], prefix: str, binding: Binding) -> str:
+    met = [
+        f"{prefix}{name(column)} = ANY ({binding.parameter(values, f'{table.columns[column]}[]')})"
+        for column, values in condition.value
+    ]
+    return f"({' OR '.join(met) or 'false'})"
+
+
+@renders("of any")
+def _of_any(condition: Condition, _table: Table[Any], prefix: str, binding: Binding) -> str:
+    found = [
+        f"SELECT {name(table.key)} FROM {name(table.schema)}.{name(table.name)}"
+        f" WHERE {where([met], table, '', binding)}"
+        for table, met in condition.value
+    ]
+    return f"{prefix}{name(condition.column)} IN ({' UNION ALL '.join(found)})"
