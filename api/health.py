@@ -121,7 +121,7 @@ class Watch:
         ages = {name: round(max(0.0, age or 0.0), 3) for name, (_, age) in writing.behind.items()}
         checks = Checks(
             database=reading is not None,
-            writable=not writing.standby and not services.store.writer._closed,  # noqa: SLF001
+            writable=not writing.standby and not services.store.writer.closed,
             listening=services.positions.connected,
             projections=bool(writing.behind)
             and max(lags.values()) <= LAG_LIMIT_EVENTS

@@ -82,7 +82,7 @@ def server_known(
 ) -> None:
     """Set what is looked up when somebody asks."""
     _READY.set(ready)
-    _QUEUE.set(writer._queue.qsize())  # noqa: SLF001  it is shown nowhere else
+    _QUEUE.set(writer.waiting)
     for name, pool in pools.items():
         stats = pool.get_stats()
         idle = stats.get("pool_available", 0)

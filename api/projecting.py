@@ -53,7 +53,7 @@ def keep_read_models(database: Database, stopped: Callable[[], bool]) -> None:
     while not stopped():
         try:
             _keep(database, stopped)
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
             _log.warning("projector lost the database", error=type(error).__name__)
             sleep(_RETRY_SECONDS)
 

@@ -80,7 +80,7 @@ REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
         "{command} is not possible in state {state}{why}",
         "当前状态（{state}）下不能执行{command}{why}",
     ),
-    errors.NotFoundError: RefusalText("no {kind} under {reference}", "找不到{kind}：{reference}"),
+    errors.NotFoundError: RefusalText("there is no such {kind}", "没有这样的{kind}"),
     errors.NotPermittedError: RefusalText(
         "the role {role} may not {operation}",
         "角色{role}无权执行{operation}",

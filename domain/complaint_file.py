@@ -19,7 +19,7 @@ from domain.complaint_words import (
     Measure,
     QualityStep,
     Severity,
-)
+)  # fmt: skip
 from domain.errors import (
     ConflictOfInterestError,
     InvalidValueError,

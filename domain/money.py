@@ -7,10 +7,10 @@ from typing import Final
 from domain.errors import InvalidValueError, Rule
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-CURRENCIES_WITHOUT_MINOR: Final = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(" ")
-)
-CURRENCIES_WITH_THOUSANDTHS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split(" "))
+_WITHOUT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
+CURRENCIES_WITHOUT_MINOR: Final = frozenset(_WITHOUT.split())
+CURRENCIES_WITH_THOUSANDTHS: Final = frozenset(_THOUSANDTHS.split())
 """ISO 4217 currencies whose minor unit is not a hundredth."""
 _LIMIT = 10**15  # minor units; far above any shipment, far below 2**63
 

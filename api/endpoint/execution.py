@@ -235,7 +235,7 @@ class Execution:
             context_value=context,
             variable_values=prepared.sent,
             operation_name=prepared.operation.name.value if prepared.operation.name else None,
-            is_awaitable=optimized_is_awaitable,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             hide_suggestions=not self._limits.suggestions,
         )
         if isawaitable(result):

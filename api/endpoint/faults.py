@@ -16,7 +16,10 @@ from domain.errors import DomainError, InvalidValueError
 
 _FRAMES: Final = 5
 # What was sent may be personal, wherever it was put: errors name the place, not the value.
-_QUOTED_VALUE: Final = re.compile(r"""(?s), found: .*|: (?=['"\[{]).*""")
+_QUOTED_VALUE: Final = re.compile(
+    r"""(?s), found: .*|: (?=['"\[{]).*|(?<=unknown field) '.*"""
+    r"""|(?<=^Syntax Error: Unexpected Name) '.*"""
+)
 
 _log = structlog.get_logger()
 

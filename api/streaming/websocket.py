@@ -37,10 +37,10 @@ _PARAMETERS: Final = {
 
 Never the cookie or where the page comes from: those are for the browser to tell.
 """
-_TYPES: Final = {"connection_init", "ping", "pong", "subscribe", "complete"}
+_TYPES: Final = ("connection_init", "ping", "pong", "subscribe", "complete")
 _LONGEST_ID: Final = 128
 _LONGEST_REASON: Final = 123  # bytes, RFC 6455
-_CLOSE_SECONDS: Final = 1.0
+_CLOSE_SECONDS: Final = 5.0
 
 
 class Connection:

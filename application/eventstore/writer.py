@@ -147,6 +147,16 @@ class GroupWriter:
             self._keep_running()  # the writer may have died or ended while this waited
         return await entry.done
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait to be stored."""
+        return self._queue.qsize()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is taken in."""
+        return self._closed
+
     async def close(self) -> None:
         """Store what waits, then stop; whatever cannot be stored by its deadline fails."""
         self._closed = True

@@ -199,7 +199,7 @@ class QueryGenerator:
         self._variables[name] = value
         return name
 
-    def _value(self, name: str, kind: Any, root: str) -> Any:
+    def _value(self, name: str, kind: Any, root: str) -> Any:  # noqa: PLR0911  one a kind
         random = self._random
         if isinstance(kind, GraphQLNonNull):
             return self._value(name, kind.of_type, root)
@@ -225,7 +225,7 @@ class QueryGenerator:
             wanted = [n for n in names if n in few or is_required_input_field(kind.fields[n])]
         return {name: self._value(name, kind.fields[name].type, root) for name in wanted}
 
-    def _literal(self, value: Any, kind: Any) -> str:
+    def _literal(self, value: Any, kind: Any) -> str:  # noqa: PLR0911  one a kind
         if isinstance(kind, GraphQLNonNull):
             kind = kind.of_type
         if value is None:

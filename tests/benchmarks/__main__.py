@@ -13,7 +13,16 @@ import psycopg
 from api.embedded_postgres import EmbeddedPostgres
 from application.eventstore.subject_keys import MasterKey
 from migrations.upgrade import upgrade
-from tests.benchmarks import case_state, commands, demo, projections, satisfaction, stages, starting
+from tests.benchmarks import (
+    case_state,
+    commands,
+    demo,
+    projections,
+    satisfaction,
+    stages,
+    starting,
+    subscriptions,
+)
 from tests.benchmarks.graphql import mutations, reads
 
 _PARTS = (
@@ -23,6 +32,7 @@ _PARTS = (
     "case_state",
     "satisfaction",
     "graphql",
+    "subscriptions",
     "mutations",
     "import",
     "demo",
@@ -70,6 +80,8 @@ def main() -> None:
         if "satisfaction" in parts:
             satisfaction.report(fresh(), chosen.scale)
         _graphql(fresh, parts, chosen)
+        if "subscriptions" in parts:
+            subscriptions.report(fresh(), master, chosen.scale)
         if "import" in parts:
             starting.report_import(fresh, chosen.scale)
     if "demo" in parts:

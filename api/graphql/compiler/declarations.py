@@ -38,7 +38,9 @@ CHINESE: Final = "zh"
 class View(Protocol):
     """What a plan depends on of the caller: the role's permissions, not who it is."""
 
-    partner: bool
+    @property
+    def partner(self) -> bool:
+        """Whether the caller is a partner."""
 
     def may(self, operation: str) -> bool:
         """Say whether the caller has a permission at all."""
@@ -47,7 +49,9 @@ class View(Protocol):
 class Planning(Protocol):
     """What emitters ask of the plan that is being made."""
 
-    view: View
+    @property
+    def view(self) -> View:
+        """Return what the plan depends on of the caller."""
 
     def row(self, table: Table[Any]) -> "Row":
         """Return a row of a table under an alias of its own."""

@@ -80,7 +80,7 @@ class Json:
 
     def extend(self, other: "Json") -> "Json":
         """Add what another one holds."""
-        for text, pieces in other._parts:
+        for text, pieces in other._parts:  # noqa: SLF001  of its own kind
             if pieces:
                 self._parts.append(("", pieces))
             else:
