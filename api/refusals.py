@@ -196,6 +196,10 @@ FAULT_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "operationName must name an operation of the document",
         "operationName须为文档中的操作名",
     ),
+    "STREAM_NEEDED": (
+        "a subscription is answered over WebSocket, or with Accept: text/event-stream",
+        "订阅须使用WebSocket，或带有Accept: text/event-stream",
+    ),
     "NOT_ACCEPTABLE": (
         "the answer is application/graphql-response+json or application/json",
         "响应类型为application/graphql-response+json或application/json",

@@ -62,3 +62,10 @@ class UnauthenticatedError(_NotLetInError):
 
 class NoRoleError(_NotLetInError):
     """The person is known and holds no role, or has not said which of ``choices`` is meant."""
+
+
+STATUS_OF: Final[Mapping[str, tuple[int, str]]] = {
+    "CSRF": (403, "Forbidden"),
+    "PROVIDER_UNAVAILABLE": (503, "Service Unavailable"),
+}
+"""How HTTP answers where it is neither 401 for the unknown nor 403 for those without a role."""

@@ -10,15 +10,11 @@ from starlette.requests import cookie_parser
 
 from api.authentication.entrance import Entrance
 from api.authentication.login import CALLBACK, LASTS_SECONDS
-from api.authentication.refusals import NoRoleError, UnauthenticatedError
+from api.authentication.refusals import STATUS_OF, NoRoleError, UnauthenticatedError
 from api.authentication.sessions import LIFETIME, csrf_token
 from application.permissions import Caller
 
 _UNCACHED: Final = {"Cache-Control": "no-store"}
-_STATUS: Final[Mapping[str, tuple[int, str]]] = {
-    "CSRF": (403, "Forbidden"),
-    "PROVIDER_UNAVAILABLE": (503, "Service Unavailable"),
-}
 
 
 def session_router(
@@ -134,7 +130,7 @@ def _route_class(language: Callable[[str | None], str]) -> type[APIRoute]:
                 except (UnauthenticatedError, NoRoleError) as error:
                     unknown = isinstance(error, UnauthenticatedError)
                     otherwise = (401, "Unauthorized") if unknown else (403, "Forbidden")
-                    status, title = _STATUS.get(error.code, otherwise)
+                    status, title = STATUS_OF.get(error.code, otherwise)
                     lang = language(request.headers.get("accept-language"))
                     return _problem(status, title, error.detail_in(lang), code=error.code)
 

@@ -19,6 +19,7 @@ from graphql import (
 )
 from strawberry.execution import optimized_is_awaitable
 
+from api.endpoint.answers import Answer
 from api.endpoint.documents import Document, Documents, InvalidDocumentError
 from api.endpoint.faults import fault_code, formatted, log_fault
 from api.endpoint.requests import GRAPHQL_JSON, GraphQLRequest, RequestRefusedError
@@ -49,16 +50,6 @@ class ServiceLimits:
     rates: RateLimits = field(default_factory=RateLimits)
     trusted: TrustedDocuments = field(default_factory=lambda: TrustedDocuments({}))
     suggestions: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back; ``path`` says which way the answer was found."""
-
-    body: bytes
-    status: int = 200
-    path: str = "refused"
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +105,10 @@ class Execution:
                 status = 200  # as clients of the older media type expect it
             return Answer(orjson.dumps({"errors": refused.errors}), status, headers=refused.headers)
         with prepared.ticket as ticket:
-            answer = await self._executed(prepared, context)
+            if prepared.operation.operation is OperationType.SUBSCRIPTION:
+                errors = _coded("STREAM_NEEDED", fault_message("STREAM_NEEDED", context.lang))
+                return Answer(orjson.dumps({"errors": errors}), 400)
+            answer = await self.executed(prepared, context)
             return Answer(answer.body, answer.status, answer.path, ticket.headers())
 
     def prepare(self, request: GraphQLRequest, principal: str, lang: str) -> Prepared:
@@ -185,7 +179,8 @@ class Execution:
                 _coded(error.code, error.message(lang)), 429, error.headers
             ) from None
 
-    async def _executed(self, prepared: Prepared, context: Context) -> Answer:
+    async def executed(self, prepared: Prepared, context: Context) -> Answer:
+        """Answer a query or a mutation that is prepared."""
         if prepared.operation.operation is not OperationType.QUERY:
             return await self._ordinary(prepared, context)
         try:

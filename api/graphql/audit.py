@@ -138,7 +138,8 @@ reads(
 )
 
 
-def _entry(row: CaseEntryRow) -> CaseEntry:
+def entry_type(row: CaseEntryRow) -> CaseEntry:
+    """Return the type of a row."""
     policy = None
     if row.policy is not None and row.policy_version is not None:
         policy = PolicyVersion(id=row.policy, version=row.policy_version)
@@ -163,7 +164,7 @@ async def timeline(
     if moment is not None:
         conditions.append(Condition(moment.clock, "<=", moment.until))
     listing = Listing(CASE_ENTRIES, conditions, Order("position"), window)
-    return await connection_of(info, listing, CaseEntry, _entry)  # type: ignore[no-any-return]
+    return await connection_of(info, listing, CaseEntry, entry_type)  # type: ignore[no-any-return]
 
 
 def timeline_page(context: Context, **window: Any) -> Listing[CaseEntryRow]:
@@ -181,7 +182,7 @@ def moment_of(as_of: AsOf) -> Moment:
     raise AssertionError("GraphQL has seen to it that one is there")
 
 
-async def _linked(
+async def linked_with(
     connection: AsyncConnection[Any], case: UUID, until: list[Condition]
 ) -> list[UUID]:
     """Return the aggregates that, by then, the case named or that named it."""
@@ -268,7 +269,7 @@ class Query:
         async with info.context.reading() as connection:
             cases = [case]
             if linked:
-                cases += await _linked(connection, case, until)
+                cases += await linked_with(connection, case, until)
             cases = await readable(info.context, connection, cases)
             if case not in cases:
                 return []
@@ -280,5 +281,5 @@ class Query:
                 )
                 rows.extend(page.rows)
                 if not page.has_next:
-                    return [_entry(row) for row in rows]
+                    return [entry_type(row) for row in rows]
                 after = page.cursors[-1]

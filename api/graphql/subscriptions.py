@@ -9,7 +9,7 @@ import strawberry
 from psycopg import sql
 from strawberry.types import Info
 
-from api.graphql.audit import CaseEntry, _entry, _linked, readable
+from api.graphql.audit import CaseEntry, entry_type, linked_with, readable
 from api.graphql.context import Context
 from api.graphql.nodes import as_uuid
 from api.graphql.scalars import Long
@@ -62,7 +62,7 @@ class _Case(Followed):
     async def reach(self) -> Reach:
         """Look up the links and, in the caller's own scope, which of these there are."""
         async with self.context.reading() as connection:
-            keys = [self.root, *await _linked(connection, self.root, [])]
+            keys = [self.root, *await linked_with(connection, self.root, [])]
             visible = frozenset(await readable(self.context, connection, keys))
             exists = await (await connection.execute(_EXISTS, [self.root])).fetchone()
         if self.root not in visible or exists is None:
@@ -92,4 +92,4 @@ class Subscription:
         context = info.context
         followed = _Case(context, as_uuid(case_id, field="caseId"))
         async for row in context.fanout.follow(followed, context.start(after)):
-            yield _entry(row)
+            yield entry_type(row)

@@ -117,7 +117,7 @@ class Streams:
 
     async def _answer(self, prepared: Prepared, context: SubscriberContext) -> Message:
         with prepared.ticket:
-            answer = await self.serving.execution._executed(prepared, context)  # noqa: SLF001
+            answer = await self.serving.execution.executed(prepared, context)
             return Message(answer.body)
 
     async def _events(

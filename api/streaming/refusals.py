@@ -79,10 +79,6 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "at most {limit} connections may be open: close some of them",
         "最多可打开{limit}个连接，请关闭部分连接",
     ),
-    "STREAM_NEEDED": (
-        "a subscription is answered over WebSocket, or with Accept: text/event-stream",
-        "订阅须使用WebSocket，或带有Accept: text/event-stream",
-    ),
     "LET_IN_NO_LONGER": Ending.NOT_LET_IN.value[1:],
 }
 

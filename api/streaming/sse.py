@@ -15,9 +15,10 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from api.authentication.refusals import NoRoleError, UnauthenticatedError
-from api.endpoint.execution import Answer, Prepared, RefusedError
+from api.endpoint.answers import Answer, error_answer, is_of_http, problem_answer, send_answer
+from api.endpoint.execution import Prepared, RefusedError
 from api.endpoint.faults import log_fault
-from api.endpoint.http import _after, _error, _is_of_http, _problem, _send
+from api.endpoint.http import position_after
 from api.endpoint.requests import (
     GRAPHQL_JSON,
     ClientGoneError,
@@ -81,8 +82,8 @@ class EventStream:
                 await self._stream(caller, self._streams.messages(prepared, context))
         except RequestRefusedError as refused:
             saw_refusal(refused.code)
-            answer = _error(refused.status, refused.code, self._lang, refused.headers)
-            if _is_of_http(refused.status, refused.code):
+            answer = error_answer(refused.status, refused.code, self._lang, refused.headers)
+            if is_of_http(refused.status, refused.code):
                 media_type = _PROBLEM
         except RefusedError as refused:
             saw_refused_errors(refused.errors)
@@ -93,19 +94,19 @@ class EventStream:
             answer = _refused(stream_errors(code, self._lang, limit=limit), 429, {})
         except (UnauthenticatedError, NoRoleError) as refused:
             saw_refusal(refused.code)
-            answer, media_type = _problem(refused, self._lang), _PROBLEM
+            answer, media_type = problem_answer(refused, self._lang), _PROBLEM
         except ClientGoneError:
             return
         if answer is not None:
-            await _send(self._send_raw, answer, media_type)
+            await send_answer(self._send_raw, answer, media_type)
 
     async def _caller(self) -> Caller | None:
         entrance = self._streams.serving.entrance
         return await entrance.caller(self._headers, method=self._scope["method"])
 
     async def _prepared(self, caller: Caller) -> tuple[Prepared, SubscriberContext]:
-        after = _after(self._headers.get("redress-after"))
-        last_event = _after(self._headers.get("last-event-id") or None)
+        after = position_after(self._headers.get("redress-after"))
+        last_event = position_after(self._headers.get("last-event-id") or None)
         sent = await read_request(self._scope, self._receive, self._headers)
         request = checked(sent, reading=False)
         prepared = self._streams.serving.execution.prepare(request, caller.principal, self._lang)

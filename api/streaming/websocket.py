@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.authentication.refusals import NoRoleError, UnauthenticatedError
 from api.endpoint.execution import Prepared, RefusedError
 from api.endpoint.faults import log_fault
-from api.endpoint.http import _after
+from api.endpoint.http import position_after
 from api.endpoint.requests import GraphQLRequest, RequestRefusedError, checked
 from api.languages import language
 from api.observing import saw_refusal
@@ -89,7 +89,7 @@ class Connection:
         self._headers |= _parameters(message.get("payload") or {})
         self._lang = language(self._headers.get("accept-language"))
         try:
-            self._after = _after(self._headers.get("redress-after"))
+            self._after = position_after(self._headers.get("redress-after"))
             caller = await self._caller()
         except RequestRefusedError as refused:
             raise EndedError(Ending.INVALID, fault_message(refused.code, self._lang)) from None

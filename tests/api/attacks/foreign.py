@@ -92,7 +92,8 @@ def questions(mark: str, ids: dict[str, str], cursor: str, position: int) -> Ite
         page = "totalCount pageInfo { hasNextPage hasPreviousPage endCursor } edges { cursor }"
         yield f"{{ complaints(filter: {{{condition}}}) {{ {page} }} }}"
         for group in ("HANDLER", "DEPARTMENT", "REGION", "STATE"):
-            yield f"{{ complaintCounts(groupBy: {group}, filter: {{{condition}}}) {{ key count }} }}"
+            counted = f"complaintCounts(groupBy: {group}, filter: {{{condition}}})"
+            yield f"{{ {counted} {{ key count }} }}"
     for order in ("PRIORITY", "RECEIVED_AT_ASC", "NUMBER_DESC", "CHANGED_AT_DESC"):
         for window in ("first: 1", "last: 1", "first: 0", "last: 0", "first: 1000"):
             seen = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
@@ -108,4 +109,5 @@ def questions(mark: str, ids: dict[str, str], cursor: str, position: int) -> Ite
     yield "{ improvements { totalCount edges { cursor } } }"
     yield "{ notices { totalCount edges { cursor } } }"
     for group in ("REGION", "DEPARTMENT", "OUTLET", "CATEGORY", "MONTH"):
-        yield f"{{ satisfaction(groupBy: {group}) {{ total {{ count mean }} groups {{ key count }} }} }}"
+        figures = "total { count mean } groups { key count }"
+        yield f"{{ satisfaction(groupBy: {group}) {{ {figures} }} }}"

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from time import monotonic, sleep
 from typing import Any
 
@@ -62,10 +62,8 @@ def body_of(answer: bytes) -> str:
 
 def told(server: Running, content: bytes, seconds: float = 1.0) -> bytes:
     with closing(opened(server)) as connection:
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # if the answer comes before the end
             connection.sendall(content)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the answer came before the end of what was sent
         return everything(connection, seconds)
 
 

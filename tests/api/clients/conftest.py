@@ -1,8 +1,8 @@
 """A real server for the clients of other people, and the environments that these live in."""
 
 import asyncio
+import fcntl
 import json
-import os
 import re
 import shutil
 import socket
@@ -182,19 +182,22 @@ def installed(kind: str, locks: list[str], orders: Callable[[str], list[list[str
     """
     locked = [(LOCKS / name).read_bytes() for name in locks]
     folder = ENVIRONMENTS / f"{kind}-{sha256(b''.join(locked)).hexdigest()[:16]}"
-    done = folder / "installed"
-    if done.exists():
-        return folder
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in zip(locks, locked, strict=True):
-        (folder / name).write_bytes(content)
-    for order in orders(str(folder)):
-        told = subprocess.run(
-            order, capture_output=True, text=True, timeout=180, check=False, env=os.environ
-        )
-        if told.returncode != 0:
-            if UNREACHABLE.search(told.stderr):
-                pytest.skip("no package index can be reached")
-            pytest.fail(told.stderr)
-    done.touch()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        done = folder / "installed"
+        if not done.exists():
+            for name, content in zip(locks, locked, strict=True):
+                (folder / name).write_bytes(content)
+            for order in orders(str(folder)):
+                install(order)
+            done.touch()
     return folder
+
+
+def install(order: list[str | Path]) -> None:
+    told = subprocess.run(order, capture_output=True, text=True, timeout=180, check=False)
+    if told.returncode != 0:
+        if UNREACHABLE.search(told.stderr):
+            pytest.skip("no package index can be reached")
+        pytest.fail(told.stderr)
