@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 from zlib import crc32
@@ -220,7 +220,7 @@ class Listing(Generic[Row]):
         """Return the place of a row in this order."""
         value = getattr(row, self.order.column)
         if isinstance(value, datetime):
-            value = (value - _EPOCH) // _MICROSECOND
+            value = _as_postgres_writes(value)
         return f"{self.tag}.{self.table.key_of(row)}.{value}"
 
     def place(self, cursor: str, argument: str) -> list[Any]:
@@ -272,8 +272,17 @@ async def counts(
     return await cursor.fetchall()
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+def _as_postgres_writes(at: datetime) -> str:
+    """Return an instant as PostgreSQL writes it in UTC, the cheapest text that it has."""
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    return f"{text.rstrip('0') if at.microsecond else text}+00"
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if _as_postgres_writes(at) != text:
+        raise ValueError(text)
+    return at
 
 
 def _int8(value: str) -> int:
@@ -290,7 +299,7 @@ def _text(value: str) -> str:
 
 
 _PARSERS: Final[dict[str, Any]] = {
-    "timestamptz": lambda value: _EPOCH + timedelta(microseconds=_int8(value)),
+    "timestamptz": _instant,
     "uuid": UUID,
     "int8": _int8,
     "text": _text,

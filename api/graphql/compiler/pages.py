@@ -171,8 +171,6 @@ class Page:
         kind = self.table.columns[listing.order.column]
         if kind == "text":
             return f"to_json('{listing.tag}.' || {key}::text || '.' || {value})::text"
-        if kind == "timestamptz":
-            value = f"(extract(epoch FROM {value}) * 1000000)::bigint"
         return f"""'"{listing.tag}.' || {key}::text || '.' || {value}::text || '"'"""
 
     def has_next(self, binding: Any) -> str:
