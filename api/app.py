@@ -43,6 +43,7 @@ def create_app(
     Without ``compiled`` every query takes the way of ordinary execution.
     """
     serving, draining = Serving(), Draining()
+    limits = limits or ServiceLimits.of(settings)
     streams = Streams(serving, schema, stream_limits or StreamLimits(), draining)
 
     @asynccontextmanager
@@ -86,7 +87,7 @@ def create_app(
             serving.services = Services(
                 store, ObservedDispatcher(store, utc_now), read_pool, positions
             )
-            serving.execution = Execution(schema, limits or ServiceLimits(), compiled=compiled)
+            serving.execution = Execution(schema, limits, compiled=compiled)
             await stack.enter_async_context(streams.open())
             yield
 

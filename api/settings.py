@@ -15,6 +15,10 @@ _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _NOBODY: Final = "Redress <redress@localhost.invalid>"
 """Who notices in files are from, where nobody else is named."""
 
+_SWITCHES: Final = {"TRUSTED_ONLY": False, "INTROSPECTION": True, "SUGGESTIONS": True}
+_SHARES: Final = {"REQUESTS_PER_MINUTE": 6_000, "COST_PER_MINUTE": 10_000_000}
+_DIGITS: Final = 16
+
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -65,6 +69,12 @@ class Settings:
     public_url: str | None
     smtp_url: SmtpServer | None
     notices_from: str
+    trusted_documents: Path | None
+    trusted_only: bool
+    introspection: bool
+    suggestions: bool
+    requests_per_minute: int
+    cost_per_minute: int
     given: frozenset[str]
     """The names of the variables that were set."""
 
@@ -138,6 +148,13 @@ class Settings:
         elif smtp is not None and not sender:
             faults.append("REDRESS_NOTICES_FROM must be set, too, since REDRESS_SMTP_URL is")
         faults += _sign_in_faults(environ)
+        switches = {name: _switch(environ, name, faults) for name in _SWITCHES}
+        shares = {name: _share(environ, name, faults) for name in _SHARES}
+        manifest = environ.get("REDRESS_TRUSTED_DOCUMENTS") or None
+        if switches["TRUSTED_ONLY"] and manifest is None:
+            faults.append(
+                "REDRESS_TRUSTED_DOCUMENTS must be set, too, since REDRESS_TRUSTED_ONLY is"
+            )
         if faults:
             raise SettingsError("; ".join(faults))
         secret = environ.get("REDRESS_OIDC_CLIENT_SECRET")
@@ -155,6 +172,12 @@ class Settings:
             public_url=(environ.get("REDRESS_PUBLIC_URL") or "").rstrip("/") or None,
             smtp_url=smtp,
             notices_from=sender or _NOBODY,
+            trusted_documents=None if manifest is None else Path(manifest).absolute(),
+            trusted_only=switches["TRUSTED_ONLY"],
+            introspection=switches["INTROSPECTION"],
+            suggestions=switches["SUGGESTIONS"],
+            requests_per_minute=shares["REQUESTS_PER_MINUTE"],
+            cost_per_minute=shares["COST_PER_MINUTE"],
             given=frozenset(name for name in variable_names() if environ.get(name)),
         )
 
@@ -162,6 +185,21 @@ class Settings:
 def variable_names() -> tuple[str, ...]:
     """Return the names of all environment variables that are settings."""
     return tuple(f"REDRESS_{f.name.upper()}" for f in fields(Settings) if f.name != "given")
+
+
+def _switch(environ: Mapping[str, str], name: str, faults: list[str]) -> bool:
+    text = (environ.get(f"REDRESS_{name}") or "").lower()
+    if text not in {"", "on", "off"}:
+        faults.append(f"REDRESS_{name} must be on or off")
+    return _SWITCHES[name] if not text else text == "on"
+
+
+def _share(environ: Mapping[str, str], name: str, faults: list[str]) -> int:
+    text = environ.get(f"REDRESS_{name}") or str(_SHARES[name])
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else 0
+    if not number:
+        faults.append(f"REDRESS_{name} must be a whole number from 1 up, not {text!r}")
+    return number
 
 
 def _sign_in_faults(environ: Mapping[str, str]) -> list[str]:

@@ -19,6 +19,7 @@ from api.bootstrap import keep_what_is_loaded
 from api.cli.context import fail, run, settings, ship_content
 from api.cli.demo import DEMONSTRATION_KEY, demonstration_keys, load_demonstration
 from api.database import Database, DatabaseUnusableError, make_data_dir, open_database
+from api.limits.trusted import ManifestError
 from api.logs import configure_logging
 from api.settings import Settings
 from api.supervision import keep_child, keep_database
@@ -58,7 +59,7 @@ def serve(
             if demo and chosen.embedded and chosen.loopback:
                 load_demonstration(chosen, database)
             _run(chosen, database, sockets, demo=demo)
-    except DatabaseUnusableError as error:
+    except (DatabaseUnusableError, ManifestError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         pass  # uvicorn raises Ctrl-C again after everything has stopped in order

@@ -33,6 +33,7 @@ from api.limits.variables import VariableLimits, check_variables
 from api.observing import saw_operation, saw_refused_errors
 from api.positions import NotYetProjectedError
 from api.refusals import fault_message
+from api.settings import Settings
 from api.tracing import span
 from domain.errors import DomainError
 
@@ -50,6 +51,19 @@ class ServiceLimits:
     rates: RateLimits = field(default_factory=RateLimits)
     trusted: TrustedDocuments = field(default_factory=lambda: TrustedDocuments({}))
     suggestions: bool = True
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ServiceLimits":
+        """Return the limits that the settings ask for; ManifestError if documents are not right."""
+        manifest = settings.trusted_documents
+        return cls(
+            documents=DocumentLimits(introspection=settings.introspection),
+            rates=RateLimits(requests=settings.requests_per_minute, cost=settings.cost_per_minute),
+            trusted=TrustedDocuments({})
+            if manifest is None
+            else TrustedDocuments.from_file(manifest, only=settings.trusted_only),
+            suggestions=settings.suggestions,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ anything else is looked at.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -46,6 +46,14 @@ def answer_type(accept: str | None) -> str:
     """Return the media type of the answer; a client that accepts neither is refused."""
     if not accept:
         return PLAIN_JSON
+    best = preferred(accept, (GRAPHQL_JSON, PLAIN_JSON))
+    if not best:
+        raise RequestRefusedError(406, "NOT_ACCEPTABLE")
+    return best
+
+
+def preferred(accept: str, offered: Sequence[str]) -> str:
+    """Return what a client likes best of what is offered, the first of equals; else nothing."""
     best, best_quality = "", 0.0
     for part in accept.split(","):
         name, *parameters = (word.strip().lower() for word in part.split(";"))
@@ -60,10 +68,8 @@ def answer_type(accept: str | None) -> str:
                 quality = 0.0
         if name in {"*/*", "application/*"}:
             name = PLAIN_JSON
-        if name in {GRAPHQL_JSON, PLAIN_JSON} and quality > best_quality:
+        if name in offered and quality > best_quality:
             best, best_quality = name, quality
-    if not best:
-        raise RequestRefusedError(406, "NOT_ACCEPTABLE")
     return best
 
 

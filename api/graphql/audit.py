@@ -51,8 +51,9 @@ _PAGE: Final = 500
 class PolicyVersion:
     """The policy that a decision used."""
 
-    id: UUID
+    policy_id: UUID
     version: int
+    id: UUID = strawberry.field(deprecation_reason="It is that of the policy: use policyId.")
 
 
 _TOLD_TO_PARTNERS: Final = {
@@ -132,7 +133,13 @@ reads(
     "CaseEntry",
     CASE_ENTRIES,
     aggregateId=column("case_id"),
-    policy=part("PolicyVersion", "policy", id=column("policy"), version=column("policy_version")),
+    policy=part(
+        "PolicyVersion",
+        "policy",
+        policyId=column("policy"),
+        version=column("policy_version"),
+        id=column("policy"),
+    ),
     sentence=_sentence,
     reason=_reason,
 )
@@ -142,7 +149,7 @@ def entry_type(row: CaseEntryRow) -> CaseEntry:
     """Return the type of a row."""
     policy = None
     if row.policy is not None and row.policy_version is not None:
-        policy = PolicyVersion(id=row.policy, version=row.policy_version)
+        policy = PolicyVersion(policy_id=row.policy, version=row.policy_version, id=row.policy)
     return copied(
         CaseEntry,
         row,

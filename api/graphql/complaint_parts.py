@@ -30,15 +30,16 @@ from projections.complaints import ComplaintRow
 class PolicyReference:
     """The policy that a case keeps."""
 
-    id: UUID
+    policy_id: UUID
     version: int
+    id: UUID = strawberry.field(deprecation_reason="It is that of the policy: use policyId.")
 
 
 def policy_of(row: ComplaintRow) -> PolicyReference | None:
     """Return the policy version that a case keeps."""
     if row.policy is None or row.policy_version is None:
         return None
-    return PolicyReference(id=row.policy, version=row.policy_version)
+    return PolicyReference(policy_id=row.policy, version=row.policy_version, id=row.policy)
 
 
 @strawberry.type(description="The step that a case is in: who is responsible, and until when.")

@@ -206,7 +206,13 @@ reads(
     **{text: personal(COMPLAINT_TEXTS) for text in _TEXTS},
     categoryGroup=_category_group,
     accused=not_for_partners(column("accused")),
-    policy=part("PolicyReference", "policy", id=column("policy"), version=column("policy_version")),
+    policy=part(
+        "PolicyReference",
+        "policy",
+        policyId=column("policy"),
+        version=column("policy_version"),
+        id=column("policy"),
+    ),
     step=derived("Step", _step),
     resolution=part(
         "Resolution",

@@ -296,7 +296,10 @@ async def _load_node(info: ApiInfo, key: UUID, past: Any = None) -> Complaint | 
 NODE_LOADERS["Complaint"] = _load_node
 
 
-@strawberry.enum(description="The order of complaints.")
+@strawberry.enum(
+    description="The order of complaints. Whoever walks by RECEIVED_AT or NUMBER sees each exactly"
+    " once; by the others, each that does not change meanwhile."
+)
 class ComplaintOrder(Enum):
     """By the time of receipt, of the last step, of the last change, by number, or as in a queue."""
 

@@ -73,10 +73,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "more than {limit} requests at once; try again in {wait} seconds",
         "同时进行的请求超过{limit}个，请{wait}秒后重试",
     ),
-    "PERSISTED_QUERY_NOT_FOUND": (
-        "no document is known under this hash",
-        "该哈希没有对应的文档",
-    ),
+    # The word itself is what clients look for before they send the document in full.
+    "PERSISTED_QUERY_NOT_FOUND": ("PersistedQueryNotFound", "PersistedQueryNotFound"),
     "DOCUMENT_NOT_TRUSTED": (
         "only documents that were registered before are carried out here",
         "此处仅执行预先登记的文档",

@@ -21,9 +21,11 @@ from api.endpoint.faults import log_fault
 from api.endpoint.http import position_after
 from api.endpoint.requests import (
     GRAPHQL_JSON,
+    PLAIN_JSON,
     ClientGoneError,
     RequestRefusedError,
     checked,
+    preferred,
     read_request,
 )
 from api.graphql.subscriptions import SubscriberContext
@@ -48,13 +50,10 @@ _COMPLETE: Final = b"event: complete\ndata:\n\n"
 
 
 def wants_stream(scope: Scope) -> bool:
-    """Say whether a request asks for server-sent events."""
-    return any(
-        part.partition(b";")[0].strip().lower() == MEDIA_TYPE.encode()
-        for name, value in scope["headers"]
-        if name == b"accept"
-        for part in value.split(b",")
-    )
+    """Say whether a request would rather have server-sent events than one answer."""
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    offered = (MEDIA_TYPE, GRAPHQL_JSON, PLAIN_JSON)
+    return preferred(accepted.decode("latin-1"), offered) == MEDIA_TYPE
 
 
 class EventStream:

@@ -25,7 +25,7 @@ from domain.roles import Role
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     *(["serve"], ["migrate"], ["import"], ["demo"], ["project"], ["rebuild"], ["doctor"]),
-    *(["keys", "create"], ["keys", "list"], ["keys", "revoke"]),
+    *(["keys", "create"], ["keys", "list"], ["keys", "rotate"], ["keys", "revoke"]),
 ]
 Redress = Callable[..., "subprocess.CompletedProcess[str]"]
 

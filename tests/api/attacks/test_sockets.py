@@ -253,7 +253,7 @@ def test_what_an_attack_does_in_this_process_it_does_over_a_socket(
     for content, status, code in (
         (b"[" * 1_000_000, 400, "BODY_NOT_JSON"),
         (json.dumps({"query": "{a" * 50_000}).encode(), 200, "DOCUMENT_TOO_LARGE"),
-        (json.dumps({"query": subscription}).encode(), 200, "SUBSCRIPTION_BY_STREAM"),
+        (json.dumps({"query": subscription}).encode(), 400, "STREAM_NEEDED"),
         (b'{"query":"\xed\xa0\x80"}', 400, "BODY_NOT_JSON"),
     ):
         found = httpx.post(
