@@ -164,6 +164,7 @@ async def _serve(
     from api.app import create_app  # noqa: PLC0415
     from api.draining import DRAIN_SECONDS, DrainingServer  # noqa: PLC0415
     from api.endpoint.requests import LARGEST_BODY  # noqa: PLC0415
+    from api.heads import BoundedProtocol  # noqa: PLC0415
 
     app = create_app(chosen, database)
     keep_what_is_loaded()
@@ -171,6 +172,8 @@ async def _serve(
         app,
         log_config=None,  # its lines are ours: JSON, and nothing of what was sent
         access_log=False,
+        server_header=False,
+        http=BoundedProtocol,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         ws="websockets-sansio",
         ws_max_size=LARGEST_BODY,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from api.graphql.compiler.plan import Compiler, Plan
 from api.graphql.compiler.sql import UnsupportedError
 from api.graphql.context import Context
 from api.limits.documents import DocumentLimits, LimitExceededError
-from api.limits.rates import Gate, RateLimits, Ticket, TooManyError
+from api.limits.rates import ADDRESS, Gate, RateLimits, Ticket, TooManyError
 from api.limits.trusted import DocumentNotTrustedError, TrustedDocuments
 from api.limits.variables import VariableLimits, check_variables
 from api.observing import saw_operation, saw_refused_errors
@@ -40,6 +40,8 @@ from domain.errors import DomainError
 QUERY_SECONDS: Final = 15.0
 """How long a query may take in all; a command has deadlines of its own."""
 _MOST_ERRORS: Final = 10
+_OF_STRANGERS: Final = 600
+"""Requests a minute from an address without a key: they are told little, and each costs time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,9 @@ class Execution:
             if compiled
             else None
         )
-        self.gate = Gate(limits.rates)
+        self._gate = Gate(limits.rates)
+        few = min(limits.rates.requests, _OF_STRANGERS)
+        self._strangers = Gate(replace(limits.rates, requests=few))
 
     async def answer(
         self, request: GraphQLRequest, context: Context, principal: str, media_type: str
@@ -178,8 +182,12 @@ class Execution:
             hide_suggestions=not self._limits.suggestions,
         )
         if isinstance(variables, list):
-            raise RefusedError(formatted(variables, lang), 400)
+            raise RefusedError(formatted(variables, lang, "INVALID_VARIABLES"), 400)
         return operation, variables
+
+    def charge_stranger(self, address: str, lang: str) -> None:
+        """Count a request of somebody whom no key lets in; RefusedError if there are too many."""
+        self._admit(address, 1, lang).release()
 
     def _charge(self, principal: str, lang: str) -> None:
         """Count a request that is refused: it costs us something, too."""
@@ -187,7 +195,8 @@ class Execution:
 
     def _admit(self, principal: str, cost: int, lang: str) -> Ticket:
         try:
-            return self.gate.admit(principal, cost)
+            gate = self._strangers if principal.startswith(ADDRESS) else self._gate
+            return gate.admit(principal, cost)
         except TooManyError as error:
             raise RefusedError(
                 _coded(error.code, error.message(lang)), 429, error.headers

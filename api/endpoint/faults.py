@@ -17,26 +17,36 @@ from domain.errors import DomainError, InvalidValueError
 _FRAMES: Final = 5
 # What was sent may be personal, wherever it was put: errors name the place, not the value.
 _QUOTED_VALUE: Final = re.compile(
-    r"""(?s), found: .*|: (?=['"\[{]).*|(?<=unknown field) '.*"""
-    r"""|(?<=^Syntax Error: Unexpected Name) '.*"""
+    r"""(?s), found.*|: (?=['"\[{]|-?\d).*|(?<=unknown field) '.*"""
+    r"""|(?<=^Syntax Error: Unexpected) .*|(?<=[Vv]alue) '.*(?= does not exist)"""
 )
+_OF_REQUEST: Final = {"INVALID_DOCUMENT": "文档无效", "INVALID_VARIABLES": "变量无效"}
+"""What is wrong with the request itself; the words after it are those of the specification."""
 
 _log = structlog.get_logger()
 
 
-def formatted(errors: Sequence[GraphQLError], lang: str) -> list[Any]:
-    """Return errors as the answer tells them."""
-    return [told(error, lang).formatted for error in errors]
+def formatted(
+    errors: Sequence[GraphQLError], lang: str, code: str = "INVALID_DOCUMENT"
+) -> list[Any]:
+    """Return errors as the answer tells them; ``code`` is that of an error without its own."""
+    return [told(error, lang, code).formatted for error in errors]
 
 
-def told(error: GraphQLError, lang: str) -> GraphQLError:
+def told(error: GraphQLError, lang: str, code: str = "INVALID_DOCUMENT") -> GraphQLError:
     """Give an error its code; an unexpected one is logged, without what it says."""
     original = error.original_error
     while isinstance(original, GraphQLError):
         original = original.original_error
     if original is None:  # about the document or by one of our own resolvers
-        error.message = _QUOTED_VALUE.sub("", error.message)
-        return error
+        own = dict(error.extensions or {})
+        text = _QUOTED_VALUE.sub("", error.message)
+        if "code" not in own:
+            own["code"] = code
+            text = f"{_OF_REQUEST[code]}：{text}" if lang == "zh" else text
+        return GraphQLError(
+            text, error.nodes, error.source, error.positions, error.path, extensions=own
+        )
     extensions: dict[str, Any]
     if isinstance(original, DomainError):
         extensions = {"code": refusal_code(type(original)), "rule": refusal_rule(original)}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.authentication.entrance import Entrance
@@ -16,7 +17,7 @@ from api.endpoint.answers import (
     problem_answer,
     send_answer,
 )
-from api.endpoint.execution import Execution
+from api.endpoint.execution import Execution, RefusedError
 from api.endpoint.faults import log_fault
 from api.endpoint.requests import (
     PLAIN_JSON,
@@ -72,13 +73,23 @@ class GraphQLEndpoint:
         except ClientGoneError:
             return
         except (UnauthenticatedError, NoRoleError) as refused:
-            saw_refusal(refused.code)
-            answer = problem_answer(refused, lang)
+            answer = self._not_let_in(scope, refused, lang)
             media_type = PROBLEM
         except Exception as fault:  # noqa: BLE001  nothing of it may reach the client
             log_fault(fault)
             answer = error_answer(500, "INTERNAL", lang, {})
         await send_answer(send, answer, media_type)
+
+    def _not_let_in(
+        self, scope: Scope, refused: UnauthenticatedError | NoRoleError, lang: str
+    ) -> Answer:
+        """Answer who guesses, as long as the address does not guess too often."""
+        saw_refusal(refused.code)
+        try:
+            self._serving.execution.charge_stranger(_address(scope), lang)
+        except RefusedError as many:
+            return Answer(orjson.dumps({"errors": many.errors}), many.status, headers=many.headers)
+        return problem_answer(refused, lang)
 
     async def _answer(
         self,

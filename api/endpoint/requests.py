@@ -18,6 +18,7 @@ PLAIN_JSON: Final = "application/json"
 LARGEST_BODY: Final = 2 * 1024 * 1024
 BODY_SECONDS: Final = 10.0
 _MOST_PARAMETERS: Final = 20
+_DIGITS: Final = 18
 
 
 class RequestRefusedError(Exception):
@@ -152,7 +153,7 @@ def _check_content(headers: Mapping[str, str]) -> None:
 
 async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
     length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > LARGEST_BODY:
+    if length.isdecimal() and (len(length) > _DIGITS or int(length) > LARGEST_BODY):
         raise RequestRefusedError(413, "BODY_TOO_LARGE")
     pieces: list[bytes] = []
     received = 0

@@ -14,7 +14,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
 from api.case_state import PastRows, case_at
-from api.graphql.reach import CASES, REACHED, within
+from api.graphql.reach import CASES, REACHED, cases_within, within
 from api.positions import Positions
 from application.desk import EventStore
 from application.dispatch import Dispatcher
@@ -144,8 +144,8 @@ class Context:
         if reached.case is None:
             return {k: row for k, row in rows.items() if reach.covers(row, reached.belongings)}
         cases = {key: getattr(row, reached.case) for key, row in rows.items()}
-        found = [await self.loader(kind).load_many(list(cases.values())) for kind in CASES]
-        shown = {case.id for some in found for case in some if case is not None}
+        async with self.reading() as connection:
+            shown = set(await cases_within(connection, set(cases.values()), CASES, reach))
         return {key: row for key, row in rows.items() if cases[key] in shown}
 
     async def seen(

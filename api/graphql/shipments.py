@@ -232,7 +232,7 @@ reads(
     surcharges=money_of("surcharges_minor", "currency"),
     declaredValue=money_of("declared_value_minor", "currency"),
     milestones=many("Milestone", "shipment", "occurred_at, position"),
-    ratings=many("Rating", "subject", "position"),
+    ratings=many("Rating", "subject", "position", operation="ratings"),
     timeline=page("CaseEntry", "case_id", timeline_page, "caseHistory"),
 )
 answers("shipments", Pages("Shipment", _shipments))

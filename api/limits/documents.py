@@ -52,6 +52,7 @@ class DocumentLimits:
     directives: int = 100
     directives_per_place: int = 5
     repeats: int = 32  # one response name in one place: these pairs are what validation compares
+    repeated_objects: int = 8  # the same of fields with a selection, whose insides are compared
     nesting: int = 100  # selection sets while walking, inline fragments and spreads included
     depth: int = 16  # fields, spread; the introspection query of GraphiQL has 15
     fields: int = 2_000  # spread
@@ -281,6 +282,7 @@ class _Walk:
         if node.selection_set is None:
             into.depth = max(into.depth, 1)
             return
+        check("REPEAT_LIMIT", self._limits.repeated_objects, here.times)
         found = _field_of(parent, name)
         inner = _Part()
         inner_type = self._typed(get_named_type(found.type).name) if found else None

@@ -16,6 +16,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from api.limits.counters import Counters
 from api.limits.messages import LimitError
 
+ADDRESS: Final = "address:"
+"""What the principal of somebody without a key begins with."""
 _MINUTE: Final = 60
 _IPV6_PREFIX: Final = 64
 
@@ -161,6 +163,6 @@ def anonymous_principal(address: str) -> str:
         return "address:none"
     if isinstance(found, IPv6Address):
         if found.ipv4_mapped is not None:
-            return f"address:{found.ipv4_mapped}"
-        return f"address:{IPv6Network((found, _IPV6_PREFIX), strict=False)}"
-    return f"address:{found}"
+            return f"{ADDRESS}{found.ipv4_mapped}"
+        return f"{ADDRESS}{IPv6Network((found, _IPV6_PREFIX), strict=False)}"
+    return f"{ADDRESS}{found}"

@@ -72,12 +72,20 @@ CREATE POLICY reached ON read.milestones FOR SELECT TO redress_reader USING (
 CREATE POLICY reached ON read.ratings FOR SELECT TO redress_reader USING (
     (SELECT read.scope_says('reach', 'any'))
     OR EXISTS (SELECT FROM read.complaints AS c WHERE c.id = subject)
-    OR EXISTS (SELECT FROM read.shipments AS s WHERE s.id = subject)
+    OR EXISTS (SELECT FROM read.shipments AS s WHERE s.id = subject AND (
+        s.partner = (SELECT read.scope() ->> 'partner')
+        OR s.region = ANY ((SELECT read.scope_names('regions'))::text[])
+        OR s.outlet = ANY ((SELECT read.scope_names('outlets'))::text[])
+    ))
 );
 CREATE POLICY reached ON read.rated FOR SELECT TO redress_reader USING (
     (SELECT read.scope_says('reach', 'any'))
     OR EXISTS (SELECT FROM read.complaints AS c WHERE c.id = rated.id)
-    OR EXISTS (SELECT FROM read.shipments AS s WHERE s.id = rated.id)
+    OR EXISTS (SELECT FROM read.shipments AS s WHERE s.id = rated.id AND (
+        s.partner = (SELECT read.scope() ->> 'partner')
+        OR s.region = ANY ((SELECT read.scope_names('regions'))::text[])
+        OR s.outlet = ANY ((SELECT read.scope_names('outlets'))::text[])
+    ))
 );
 CREATE POLICY reached ON read.case_entries FOR SELECT TO redress_reader USING (
     (SELECT read.scope_says('reach', 'any'))

@@ -20,6 +20,7 @@ from websockets.typing import Subprotocol
 from api.app import create_app
 from api.database import Database
 from api.draining import DrainingServer
+from api.heads import BoundedProtocol
 from api.settings import Settings
 from api.streaming.visits import StreamLimits
 
@@ -140,6 +141,7 @@ def listening(
         app,
         log_config=None,
         access_log=False,
+        http=BoundedProtocol,
         ws="websockets-sansio",
         timeout_graceful_shutdown=5,
     )

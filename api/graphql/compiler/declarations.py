@@ -59,6 +59,15 @@ class Planning(Protocol):
     def object(self, kind: str, row: "Row", sets: Sequence[SelectionSetNode]) -> Json:
         """Return an object of a declared type, as its row tells."""
 
+    def fields(
+        self,
+        kind: str,
+        row: "Row",
+        sets: Sequence[SelectionSetNode],
+        declared: Mapping[str, "Emitter"],
+    ) -> Json:
+        """Return an object whose fields are emitted as declared, else as their names tell."""
+
     def argument(self, selected: Selected, argument: str) -> Any:
         """Return the value of an argument that a plan may depend on: an enum or a boolean."""
 
@@ -258,10 +267,13 @@ Source = Callable[[Row], str]
 """Makes a subquery whose columns are those of a table that is not stored, from a row."""
 
 
-def many(kind: str, link: str, order: str, *, where: Where | None = None) -> Emitter:
+def many(
+    kind: str, link: str, order: str, *, where: Where | None = None, operation: str | None = None
+) -> Emitter:
     """Emit all objects whose column ``link`` holds this row's key, in the order of columns.
 
-    ``where`` adds a condition for this view.
+    ``where`` adds a condition for this view; ``operation`` is the permission that they need beyond
+    that of the object they belong to.
     """
 
     def emit(row: Row, selected: Selected, planning: Planning) -> Json:
@@ -271,7 +283,11 @@ def many(kind: str, link: str, order: str, *, where: Where | None = None) -> Emi
         if where is not None:
             clause += f" AND {where(target, planning)}"
         source = f"{target.source(relation(target.table))} WHERE {clause}"
-        return listed(found, target, order, [source])
+        if operation is None:
+            return listed(found, target, order, [source])
+        if not planning.view.may(operation):
+            raise UnsupportedError(operation)
+        return listed(found, target, order, [source, " AND ", planning.within(operation, target)])
 
     return emit
 
@@ -313,8 +329,7 @@ def part(kind: str, when: str | None = None, **fields: Emitter) -> Emitter:
     """Emit an object that is made of columns of the same row; null unless ``when`` has a value."""
 
     def emit(row: Row, selected: Selected, planning: Planning) -> Json:
-        TYPES.setdefault(kind, ReadType(kind, row.table, fields))
-        found = planning.object(kind, row, selected.sets)
+        found = planning.fields(kind, row, selected.sets, fields)
         if when is None:
             return found
         return expression(
