@@ -201,12 +201,12 @@ def test_the_size_is_counted_in_bytes(text: str) -> None:
 def test_a_document_within_all_limits_is_validated_within_the_budget_of_the_validator() -> None:
     """The rule that compares fields pair by pair gives up by itself; it must not need to."""
     fields = "complaints { edges { node { id number state } } } "
-    text = "{" + fields * LIMITS.repeats + "}"
+    text = "{" + fields * LIMITS.repeated_objects + "}"
 
     measured(text)
 
     assert validate(OURS, parse(text)) == []
-    assert refusal("{" + fields * (LIMITS.repeats + 1) + "}").code == "REPEAT_LIMIT"
+    assert refusal("{" + fields * (LIMITS.repeated_objects + 1) + "}").code == "REPEAT_LIMIT"
 
 
 # Each limit, at it and beyond
