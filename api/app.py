@@ -18,6 +18,7 @@ from api.draining import Draining
 from api.endpoint.execution import Execution, ServiceLimits
 from api.endpoint.http import GraphQLEndpoint, Serving
 from api.graphiql import add_graphiql
+from api.graphql.compiler.plan import hand_on_bytes
 from api.graphql.context import Services
 from api.graphql.schema import schema
 from api.health import operations_router
@@ -66,6 +67,7 @@ def create_app(
                 timeout=10.0,
                 reconnect_timeout=RECONNECT_SECONDS,
                 kwargs={"autocommit": True},
+                configure=hand_on_bytes,
             )
             await read_pool.open()
             stack.push_async_callback(read_pool.close)

@@ -36,38 +36,49 @@ def server(shared: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
         yield running
 
 
-async def answered(client: Client, query: str, variables: dict[str, Any] | None = None) -> Any:
-    """Carry out an operation and return its one result."""
-    await client.subscribe(query, variables)
-    told = await client.receive()
-    assert told["type"] == "next", told
-    assert await client.receive() == {"type": "complete", "id": "1"}
-    return told["payload"]
+async def answers(client: Client, asked: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    """Carry out operations, all at once, and return the one result of each."""
+    for name, (query, variables) in asked.items():
+        await client.subscribe(query, variables, number=name)
+    found: dict[str, Any] = {}
+    running = set(asked)
+    while running:
+        message = await client.receive()
+        if message["type"] == "complete":
+            running.remove(message["id"])
+        else:
+            assert message["type"] == "next", message
+            assert message["id"] not in found, message
+            found[message["id"]] = message["payload"]
+    return found
+
+
+def orders(names: set[str]) -> dict[str, tuple[str, Any]]:
+    return {name: (mutation(name), {"input": ORDERS[name]}) for name in names}
 
 
 @pytest.mark.parametrize("role", sorted(EVERYBODY))
 def test_each_role_asks_and_orders_over_a_websocket_what_the_table_says(
     shared: Any, server: Running, role: Role
 ) -> None:
-    questions = [*QUESTIONS.values()]
-    questions += [(f'node(id: "{named(kind)}") {{ id }}', may) for kind, may in NODES.items()]
+    questions = QUESTIONS | {
+        f"node {kind}": (f'node(id: "{named(kind)}") {{ id }}', may) for kind, may in NODES.items()
+    }
+    granted = {name for name in ORDERS if (role, name) in GRANTED}
 
     async def talk() -> None:
         async with server.client(shared.keys[role.value]) as client:
-            for question, may in questions:
-                answer = await answered(client, f"{{ {question} }}")
+            asked = {name: (f"{{ {text} }}", None) for name, (text, _) in questions.items()}
+            for name, answer in (await answers(client, asked)).items():
                 codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
-                assert codes == ([] if role in may else ["FORBIDDEN"]), question
-            for name, given in ORDERS.items():
-                before = shared.events()
-                payload = await answered(client, mutation(name), {"input": given})
-                answer = payload["data"][name]
-                if (role, name) in GRANTED:
-                    assert answer["__typename"] != "NotPermitted", name
-                else:
-                    assert answer["__typename"] == "NotPermitted", name
-                    assert answer["rule"] == "permissions", name
-                    assert shared.events() == before, name
+                assert codes == ([] if role in questions[name][1] else ["FORBIDDEN"]), name
+            before = shared.events()
+            for name, answer in (await answers(client, orders(set(ORDERS) - granted))).items():
+                told = answer["data"][name]
+                assert (told["__typename"], told["rule"]) == ("NotPermitted", "permissions"), name
+            assert shared.events() == before
+            for name, answer in (await answers(client, orders(granted))).items():
+                assert answer["data"][name]["__typename"] != "NotPermitted", name
 
     asyncio.run(talk())
 

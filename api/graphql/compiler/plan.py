@@ -93,6 +93,11 @@ class RequestBinding:
         return "".join([p if isinstance(p, str) else p(self) for p in pieces])
 
 
+async def hand_on_bytes(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Let text come as bytes where it is asked for in binary: what plans answer is not read."""
+    connection.adapters.register_loader(_TEXT_OID, _Bytes)
+
+
 class _Bytes(Loader):
     """Hands the JSON on as it comes."""
 
@@ -117,7 +122,6 @@ class Plan:
         statement = binding.render(self.pieces)
         async with context.services.read_pool.connection() as connection:
             cursor = psycopg.AsyncRawCursor(connection)
-            cursor.adapters.register_loader(_TEXT_OID, _Bytes)
             await cursor.execute(statement.encode(), binding.parameters, binary=True)
             row = await cursor.fetchone()
         assert row is not None

@@ -6,6 +6,7 @@ PostgreSQL itself.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Final, Protocol
 
 from graphql import (
@@ -50,6 +51,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+@cache
 def name(identifier: str) -> str:
     """Return an identifier of our own, such as a column, for SQL."""
     if not identifier.isidentifier():

@@ -18,6 +18,7 @@ from api.bootstrap import as_role, utc_now
 from api.endpoint.documents import Documents
 from api.endpoint.execution import Execution, ServiceLimits
 from api.endpoint.requests import GRAPHQL_JSON, GraphQLRequest
+from api.graphql.compiler.plan import hand_on_bytes
 from api.graphql.context import Context, Services
 from api.graphql.schema import schema
 from api.limits.documents import measure
@@ -132,5 +133,10 @@ async def _asked(
 
 def _pool(conninfo: str) -> AsyncConnectionPool[Any]:
     return AsyncConnectionPool(
-        conninfo, min_size=1, max_size=4, open=False, kwargs={"autocommit": True}
+        conninfo,
+        min_size=1,
+        max_size=4,
+        open=False,
+        kwargs={"autocommit": True},
+        configure=hand_on_bytes,
     )
