@@ -81,7 +81,13 @@ def test_the_id_of_a_request_is_the_correlation_of_its_commands(shared: Any) -> 
 
 @pytest.mark.parametrize(
     "given",
-    ["王小明".encode(), b"13800138000", b"{01890000-0000-7000-8000-000000000000}", b"urn:uuid:1", b""],
+    [
+        "王小明".encode(),
+        b"13800138000",
+        b"{01890000-0000-7000-8000-000000000000}",
+        b"urn:uuid:1",
+        b"",
+    ],
 )
 def test_an_id_that_could_say_something_is_not_taken(shared: Any, given: bytes) -> None:
     headers: Any = {"X-Request-Id": given}

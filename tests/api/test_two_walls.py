@@ -3,6 +3,7 @@
 One of them is taken down, and what a caller then sees is what it sees with both.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 from psycopg import sql
 
 from api.graphql import context
+from api.settings import Settings
 from application.permissions import EVERYTHING
 from domain.organisation import UnitKind
 from domain.roles import Role
 from tests.api.authorisation_table import READERS
 from tests.api.cases import EVIDENCE, done
+from tests.api.streaming import CASE_CHANGED, Running, listening
 from tests.api.test_authorisation_reach import ALL, ASKING, HOLDERS, WORD, World
 
 WAYS = {"compiled": "", "ordinary": " categories { __typename }"}
@@ -147,3 +150,29 @@ def test_each_wall_alone_keeps_what_people_wrote_from_who_may_not_read_it(
         for role in READERS:
             answer = world.api.graphql(f"{{ {TEXTS}{WAYS[way]} }}", None, role.value)
             assert (WORD in str(answer)) is (role in PERSONAL), role
+
+
+@pytest.fixture(scope="module")
+def server(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    settings = Settings.from_env({"REDRESS_DATA_DIR": str(tmp_path_factory.mktemp("served"))})
+    with listening(world.api.database, settings) as running:
+        yield running
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_each_wall_alone_keeps_a_caller_from_following_cases_of_others(
+    world: World, server: Running, wall: str
+) -> None:
+    async def follow(who: str) -> None:
+        async with server.client(world.api.keys[who]) as client:
+            for name, key in world.cases.items():
+                await client.subscribe(CASE_CHANGED, {"case": key, "after": 0}, number=name)
+                while (message := await client.receive())["id"] != name:
+                    pass  # the steps of a case that is followed already
+                assert message["type"] == ("next" if name in ASKING[who][3] else "error"), who
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(follow(who) for who in ASKING))
+
+    with WALLS[wall](world):
+        asyncio.run(all_of_them())
