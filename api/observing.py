@@ -73,7 +73,7 @@ def saw_refusal(code: str) -> None:
 def saw_refused_errors(errors: Iterable[Any]) -> None:
     """Note a refusal by the errors of its answer; without a code the document is not valid."""
     first: Mapping[str, Any] = next(iter(errors), {})
-    saw_refusal((first.get("extensions") or {}).get("code", "INVALID"))
+    saw_refusal((first.get("extensions") or {}).get("code", "INVALID_DOCUMENT"))
 
 
 class Observed:

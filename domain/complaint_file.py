@@ -302,10 +302,10 @@ class ComplaintFile(Aggregate):
         self._may("supersede_evidence", meta)
         active = self.evidence.values()
         if number not in active:
-            raise InvalidValueError("number", Rule.NOT_IN_LIST, _listed(active))
+            raise InvalidValueError("number", Rule.NOT_IN_LIST, f"{sorted(active)}"[1:-1])
         later = {other for other in active if other > number}
         if by is not None and by not in later:
-            raise InvalidValueError("by", Rule.NOT_IN_LIST, _listed(later))
+            raise InvalidValueError("by", Rule.NOT_IN_LIST, f"{sorted(later)}"[1:-1])
         self._evidence_superseded(number=number, by=by, meta=meta)
 
     def link(self, kind: LinkedKind, target: UUID, meta: Metadata) -> None:
@@ -494,7 +494,3 @@ _OF_DEPARTMENTS = {QualityStep.DEPARTMENTS_NOTIFIED, QualityStep.MEETING_HELD}
 def _require_reason(meta: Metadata) -> None:
     if meta.reason is None:
         raise InvalidValueError("reason", Rule.REQUIRED)
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(str(number) for number in sorted(numbers))

@@ -146,7 +146,7 @@ def listening(
         timeout_graceful_shutdown=5,
     )
     server = DrainingServer(config, app.state.draining)
-    with socket.socket() as opened:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as opened:
         opened.bind(("127.0.0.1", 0))
         running = Running(opened.getsockname()[1], server)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([opened])))

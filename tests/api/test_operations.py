@@ -175,7 +175,7 @@ def test_a_refused_request_is_logged_with_its_code(shared: Any) -> None:
         shared.run(shared.send("POST", "/graphql", content=b"["))
         shared.post(VIEWER, None, None, Authorization="Bearer nobody")
     codes = [line["refused"] for line in requests(found)]
-    assert codes == ["INVALID", "INVALID", "CONTENT_TYPE", "KEY_UNKNOWN"]
+    assert codes == ["INVALID_DOCUMENT", "INVALID_DOCUMENT", "CONTENT_TYPE", "KEY_UNKNOWN"]
 
 
 # Figures
@@ -200,7 +200,7 @@ def test_requests_are_counted_by_kind_path_and_status(api: Any) -> None:
     assert more(name.format("query", path)) == 1
     assert more(name.format("mutation", "ordinary")) == 1
     assert more(name.format("none", "refused")) == 1
-    assert more('redress_requests_refused_total{code="INVALID"}') == 1
+    assert more('redress_requests_refused_total{code="INVALID_DOCUMENT"}') == 1
     assert more("redress_commands_stored_total") == 1
 
 
