@@ -225,6 +225,10 @@ FAULT_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "OPERATION_NAME_NOT_A_STRING": ("operationName must be a string", "operationName须为字符串"),
     "DOCUMENT_ID_NOT_A_STRING": ("documentId must be a string", "documentId须为字符串"),
+    "IDEMPOTENCY_KEY_NOT_A_STRING": (
+        "idempotencyKey must be a string",
+        "idempotencyKey须为字符串",
+    ),
     "VARIABLES_NOT_AN_OBJECT": ("variables must be a JSON object", "variables须为JSON对象"),
     "EXTENSIONS_NOT_AN_OBJECT": ("extensions must be a JSON object", "extensions须为JSON对象"),
     "AFTER_NOT_A_POSITION": (

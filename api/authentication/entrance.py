@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 from starlette.requests import cookie_parser
 
@@ -78,6 +79,14 @@ class Entrance:
         ``headers`` have lower-case names. ``origin_checked`` says that a WebSocket's Origin is
         known to be ours. Raises UnauthenticatedError, or NoRoleError for a person without a role.
         """
+        try:
+            return await self._caller(headers, method, origin_checked=origin_checked)
+        except psycopg.OperationalError:
+            raise UnauthenticatedError("ENTRANCE_UNAVAILABLE") from None
+
+    async def _caller(
+        self, headers: Mapping[str, str], method: str, *, origin_checked: bool
+    ) -> Caller | None:
         authorization = headers.get("authorization")
         if authorization:
             token = self._token(authorization)

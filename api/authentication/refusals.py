@@ -20,6 +20,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "the identity provider does not answer: try again later",
         "身份提供方无响应，请稍后重试",
     ),
+    "ENTRANCE_UNAVAILABLE": (
+        "who you are cannot be looked up now: try again later",
+        "目前无法核实您的身份，请稍后重试",
+    ),
     "LOGIN_FAILED": (
         "the sign-in did not succeed: begin it again",
         "登录未成功，请重新登录",
@@ -67,5 +71,6 @@ class NoRoleError(_NotLetInError):
 STATUS_OF: Final[Mapping[str, tuple[int, str]]] = {
     "CSRF": (403, "Forbidden"),
     "PROVIDER_UNAVAILABLE": (503, "Service Unavailable"),
+    "ENTRANCE_UNAVAILABLE": (503, "Service Unavailable"),
 }
 """How HTTP answers where it is neither 401 for the unknown nor 403 for those without a role."""

@@ -65,6 +65,8 @@ class TokenVerifier:
             raise UnauthenticatedError("TOKEN_EXPIRED") from None
         except (JoseError, ValueError, TypeError, KeyError):
             raise UnauthenticatedError("TOKEN_INVALID") from None
+        if not isinstance(found.claims["sub"], str):
+            raise UnauthenticatedError("TOKEN_INVALID")
         return found.claims
 
 

@@ -173,6 +173,7 @@ async def _serve(
         log_config=None,  # its lines are ours: JSON, and nothing of what was sent
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whoever comes over loopback would choose an address
         http=BoundedProtocol,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         ws="websockets-sansio",

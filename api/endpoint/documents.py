@@ -28,7 +28,7 @@ from api.limits.documents import (
     read_document,
 )
 
-_MOST_DOCUMENTS: Final = 2_000
+_MOST_DOCUMENTS: Final = 500
 _MOST_CHARACTERS: Final = 8 * 1024 * 1024
 _MOST_ERRORS: Final = 10
 _RULES: Final = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -74,16 +74,21 @@ class Documents:
         self._characters = 0
 
     def find(self, text: str) -> Document:
-        """Return a document; LimitExceededError or InvalidDocumentError if it is not fit."""
+        """Return a document; LimitExceededError or InvalidDocumentError if it is not fit.
+
+        A refusal that is kept is raised as a new one: its traceback would hold on to each request.
+        """
         found = self._known.get(text)
         if found is None:
             found = self._prepare(text)
             self._keep(text, found)
         else:
             self._known.move_to_end(text)
-        if isinstance(found, Document):
-            return found
-        raise found
+        if isinstance(found, InvalidDocumentError):
+            raise InvalidDocumentError(found.errors)
+        if isinstance(found, LimitExceededError):
+            raise LimitExceededError(found.code, found.limit, found.found)
+        return found
 
     def _keep(self, text: str, found: Document | LimitExceededError | InvalidDocumentError) -> None:
         if len(text) > self._limits.size:
@@ -101,7 +106,7 @@ class Documents:
         except LimitExceededError as error:
             return error
         except GraphQLError as error:
-            return InvalidDocumentError([error])
+            return InvalidDocumentError([error.with_traceback(None)])
         errors = validate(
             self._schema,
             node,

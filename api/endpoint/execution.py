@@ -119,7 +119,7 @@ class Execution:
         except RefusedError as refused:
             saw_refused_errors(refused.errors)
             status = refused.status
-            if status == 400 and media_type != GRAPHQL_JSON and request.query:  # noqa: PLR2004
+            if status == 400 and media_type != GRAPHQL_JSON:  # noqa: PLR2004
                 status = 200  # as clients of the older media type expect it
             return Answer(orjson.dumps({"errors": refused.errors}), status, headers=refused.headers)
         with prepared.ticket as ticket:
@@ -210,14 +210,9 @@ class Execution:
             async with asyncio.timeout(QUERY_SECONDS):
                 if context.after_position is not None:
                     await context.services.positions.wait_for(context.after_position)
-                plan = self._plan(prepared, context)
-                if plan is not None:
-                    try:
-                        with span("compiled"):
-                            data = await plan.run(context, prepared.variables)
-                        return Answer(b'{"data":' + data + b"}", 200, "compiled")
-                    except (DomainError, GraphQLError, UnsupportedError, psycopg.DataError):
-                        pass  # ordinary execution says what is wrong with it
+                data = await self._compiled(prepared, context)
+                if data is not None:
+                    return Answer(b'{"data":' + data + b"}", 200, "compiled")
                 return await self._ordinary(prepared, context)
         except TimeoutError:
             return _failed("DEADLINE_EXCEEDED", context.lang)
@@ -234,6 +229,25 @@ class Execution:
             if code == "INTERNAL":
                 log_fault(error)
             return _failed(code, context.lang)
+
+    async def _compiled(self, prepared: Prepared, context: Context) -> bytes | None:
+        """Return the data as the compiler reads it; None if ordinary execution has to answer.
+
+        The compiler never refuses: what is wrong with a question is told in one place only.
+        """
+        try:
+            plan = self._plan(prepared, context)
+            if plan is None:
+                return None
+            with span("compiled"):
+                return await plan.run(context, prepared.variables)
+        except (psycopg.OperationalError, TimeoutError):
+            raise
+        except (DomainError, GraphQLError, UnsupportedError, psycopg.DataError):
+            return None
+        except Exception as fault:  # noqa: BLE001  ordinary execution answers all the same
+            log_fault(fault)
+            return None
 
     def _plan(self, prepared: Prepared, context: Context) -> Plan | None:
         if self._compiler is None or context.optional_caller is None:

@@ -62,7 +62,7 @@ def told(error: GraphQLError, lang: str, code: str = "INVALID_DOCUMENT") -> Grap
         extensions = {"code": fault_code(original)}
         message = fault_message(extensions["code"], lang)
         if extensions["code"] == "INTERNAL":
-            log_fault(original, path=error.path)
+            log_fault(original)
     return GraphQLError(message, error.nodes, path=error.path, extensions=extensions)
 
 

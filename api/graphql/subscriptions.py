@@ -1,6 +1,7 @@
 """Subscriptions in the schema: what is told as soon as it happened."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, LiteralString
 from uuid import UUID
@@ -91,5 +92,6 @@ class Subscription:
         """Tell of each step."""
         context = info.context
         followed = _Case(context, as_uuid(case_id, field="caseId"))
-        async for row in context.fanout.follow(followed, context.start(after)):
-            yield entry_type(row)
+        async with aclosing(context.fanout.follow(followed, context.start(after))) as rows:
+            async for row in rows:
+                yield entry_type(row)

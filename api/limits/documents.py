@@ -4,7 +4,6 @@ Validation itself compares fields pair by pair, so documents must be small befor
 definition is walked once, whatever spreads it: what fragments multiply is counted, never expanded.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -36,7 +35,6 @@ from api.limits.messages import LimitError
 
 _TOO_MANY_TOKENS: Final = "Syntax Error: Document contains more than "
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
-_SUGGESTION: Final = re.compile(r"(?s) Did you mean .*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +88,6 @@ def read_document(text: str, limits: DocumentLimits) -> DocumentNode:
         if error.message.startswith(_TOO_MANY_TOKENS):
             raise LimitExceededError("TOKEN_LIMIT", limits.tokens, limits.tokens + 1) from None
         raise
-
-
-def without_suggestions(message: str) -> str:
-    """Return the message of a validation error without the names that it suggests."""
-    return _SUGGESTION.sub("", message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from api.draining import Draining
 from api.endpoint.execution import Prepared
 from api.endpoint.faults import formatted
 from api.endpoint.http import Serving
-from api.endpoint.requests import GraphQLRequest
+from api.endpoint.requests import GraphQLRequest, RequestRefusedError
 from api.graphql.context import Context
 from api.graphql.subscriptions import SubscriberContext
 from api.streaming.fanout import Fanout
@@ -92,11 +92,13 @@ class Streams:
     ) -> SubscriberContext:
         """Return the context of one operation."""
         key = request.extensions.get("idempotencyKey", headers.get("idempotency-key"))
+        if key is not None and not isinstance(key, str):
+            raise RequestRefusedError(400, "IDEMPOTENCY_KEY_NOT_A_STRING")
         return SubscriberContext(
             services=self.serving.services,
             optional_caller=caller,
             lang=lang,
-            idempotency_key=key if isinstance(key, str) else None,
+            idempotency_key=key,
             after_position=after,
             fanout=self.fanout,
             last_event=last_event,

@@ -203,3 +203,42 @@ def test_every_read_model_question_is_compiled_but_satisfaction() -> None:
 
 def test_every_object_with_an_id_is_compiled() -> None:
     assert {kind for kind, read in TYPES.items() if read.operation} == set(NODE_LOADERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        (
+            "query($s: [ComplaintState!]) { complaints(filter: {states: $s}) { totalCount } }",
+            [{"s": ["RECEIVED", "CLOSED"]}, {"s": None}, {}],
+        ),
+        (
+            "query($l: Lang) { complaints(first: 1) { edges { node { stateLabel(lang: $l) } } } }",
+            [{}, {"l": None}, {"l": "ZH"}],
+        ),
+        ('query($id: ID = "x") { node(id: $id) { id } }', [{}, {"id": None}]),
+        ("query($w: String!) { shipment(waybill: $w) { id } }", [{"w": "PTPA000000"}, {"w": ""}]),
+        ("query($n: Int = 2) { complaints(first: $n) { totalCount } }", [{}, {"n": None}]),
+    ],
+)
+def test_what_is_missing_or_null_is_answered_alike(
+    both: BothWays, text: str, sent: list[dict[str, Any]]
+) -> None:
+    auditor = callers()["auditor"]
+    for variables in [*sent, *reversed(sent)]:  # also after a plan was made for others
+        compiled, ordinary = both.ask(text, variables, auditor)
+        assert compiled.body == ordinary.body, variables
+        assert b"INTERNAL" not in compiled.body
+
+
+def test_the_compiler_only_steps_aside_for_faults_that_ordinary_execution_tells(
+    both: BothWays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> bytes:
+        raise RuntimeError("a fault of the compiler")
+
+    monkeypatch.setattr("api.graphql.compiler.plan.Plan.run", broken)
+    compiled, ordinary = both.ask("{ viewer { actor } }", None, callers()["auditor"])
+
+    assert compiled.path == "ordinary"
+    assert compiled.body == ordinary.body

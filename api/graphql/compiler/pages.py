@@ -51,7 +51,7 @@ class Given:
         if not self._varying:
             return self._fixed
         coerced = binding.variables.coerced
-        if not all(variable in coerced for variable in self._varying.values()):
+        if any(coerced.get(variable) is None for variable in self._varying.values()):
             return self._converted(binding)  # a default stands for one that was not sent
         return self._fixed | {name: coerced[v] for name, v in self._varying.items()}
 

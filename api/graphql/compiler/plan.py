@@ -6,13 +6,15 @@ from typing import Any, Final
 
 import psycopg
 from graphql import (
+    GraphQLBoolean,
     GraphQLEnumType,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    get_named_type,
+    Undefined,
+    get_nullable_type,
     type_from_ast,
 )
 from graphql.execution.values import VariableValues
@@ -47,7 +49,7 @@ from api.graphql.context import Context
 from application.permissions import Caller, permitted
 from projections.tables import Table
 
-_MOST_PLANS: Final = 64
+_MOST_PLANS: Final = 24
 _TEXT_OID: Final = 25
 _SCOPED: Final = "SELECT set_config('redress.scope', $1, true) AS scope OFFSET 0"
 
@@ -148,7 +150,9 @@ class Compiler:
             return None
         view = CallerView.of(caller)
         name = operation.name.value if operation.name else ""
-        shape = tuple(variables.coerced.get(n) for n in self._shaping(document, name, operation))
+        shape = tuple(
+            variables.coerced.get(n, Undefined) for n in self._shaping(document, name, operation)
+        )
         key = (name, view.key, shape)
         if key not in document.plans:
             if len(document.plans) >= _MOST_PLANS:
@@ -163,14 +167,15 @@ class Compiler:
         """Return the variables whose values a plan depends on: booleans and enums."""
         found: Sequence[str] | None = document.plans.get(name)
         if found is None:
-            kinds = {
-                d.variable.name.value: get_named_type(type_from_ast(self.schema, d.type))
+            kinds: dict[str, Any] = {
+                d.variable.name.value: type_from_ast(self.schema, d.type)
                 for d in operation.variable_definitions or ()
             }
             found = [
                 variable
                 for variable, kind in kinds.items()
-                if isinstance(kind, GraphQLEnumType) or getattr(kind, "name", "") == "Boolean"
+                if isinstance(get_nullable_type(kind), GraphQLEnumType)
+                or get_nullable_type(kind) is GraphQLBoolean
             ]
             document.plans[name] = found
         return found

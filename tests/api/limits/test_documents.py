@@ -24,7 +24,6 @@ from api.limits.documents import (
     Measured,
     measure,
     read_document,
-    without_suggestions,
 )
 
 OURS = build_schema((Path(__file__).parent.parent / "schema.graphql").read_text("utf-8"))
@@ -283,35 +282,6 @@ def test_introspection_can_be_switched_off(text: str) -> None:
 
 def test_typename_is_no_introspection() -> None:
     assert measured("{ __typename }", replace(LIMITS, introspection=False)).visits == 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{ complaintz { x } }",
-        "{ complaints(firzt: 1) { totalCount } }",
-        "{ categories { categori } }",
-        "{ complaints(orderBy: NUMBER_ASK) { totalCount } }",
-        "{ complaints }",
-        "query($a: Complain) { complaint(number: $a) { id } }",
-        "{ node(id: 1) { number } }",
-    ],
-)
-def test_errors_can_be_told_without_suggestions(text: str) -> None:
-    (message, *_) = [error.message for error in validate(OURS, parse(text))]
-    assert "Did you mean" in message
-
-    bare = without_suggestions(message)
-
-    assert "Did you mean" not in bare
-    assert message.startswith(bare)
-    assert bare.endswith((".", "enum."))
-
-
-def test_an_error_without_a_suggestion_stays_as_it_is() -> None:
-    message = "Unknown argument 'x' on field 'Query.viewer'."
-
-    assert without_suggestions(message) == message
 
 
 # Any document: the figures are those of the expanded document, found in one walk
