@@ -199,6 +199,8 @@ def test_the_command_line_counts_and_lists(
     url = f"postgresql:///{place['dbname']}?{urlencode(names)}"
     monkeypatch.setenv("REDRESS_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("REDRESS_DATABASE_URL", url)
+    # In this process it would write where the runner catches, also for every later test.
+    monkeypatch.setattr("api.cli.context.configure_logging", lambda _level: None)
     app = typer.Typer()
     app.command()(notices)
 
