@@ -15,7 +15,7 @@ LEAKS: Final = (
     *INSIDE,
     *("syntax error at", "invalid input syntax", "LINE 1:", "relation \\", "column \\"),
     *("redress_reader", "redress_owner", "redress.scope", "stored_events", "pg_catalog"),
-    *("/work/", "/tmp/", "/home/", "site-packages", "RecursionError", "TypeError", "KeyError"),  # noqa: S108
+    *("/tmp/", "/home/", "site-packages", "RecursionError", "TypeError", "KeyError"),  # noqa: S108
     *(" FROM read", "set_config", "asyncio", "starlette", "uvicorn", "0x7f"),
 )
 
