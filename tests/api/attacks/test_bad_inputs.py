@@ -273,7 +273,7 @@ WRONG: tuple[Attack, ...] = (
     asked("U+0000 in a document", 200, SPECIFICATION, "{ viewer\x00 { role } }"),
     asked("U+0000 in an operation's name", 200, "OPERATION_UNKNOWN", operationName="\x00"),
     asked("U+0000 in a document's hash", 200, "PERSISTED_QUERY_NOT_FOUND", None, documentId="\x00"),
-    Attack("half a surrogate in a document", 200, "BODY_NOT_JSON", rb'{"query":"{ \ud800 }"}'),
+    Attack("half a surrogate in a document", 400, "BODY_NOT_JSON", rb'{"query":"{ \ud800 }"}'),
     Attack(
         "half a surrogate in a variable",
         400,
