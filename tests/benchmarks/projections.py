@@ -74,9 +74,9 @@ def _case(received: Any, customer: UUID, number: int) -> Complaint:
     values |= {"number": f"C-2026-{number:06d}", "meta": _meta()}
     complaint.receive(**values)
     complaint.register(_meta())
-    # Answered before it is assigned, a case needs no resolution and has five events.
+    # Answered at first contact, a case needs no resolution and has five events.
+    complaint.mark_urgency(urgent=not values["urgent"], meta=_meta())
     complaint.answer(personal_text(customer, "已处理", field="answer", max_length=99), _meta())
-    complaint.assign("运营部", None, _meta())
     complaint.close(_meta())
     return complaint
 
