@@ -43,7 +43,7 @@ class _Vendored(StaticFiles):
 
 
 def add_graphiql(app: FastAPI) -> None:
-    """Serve the page and its files; must come before the GraphQL router."""
+    """Serve the page and its files; the GraphQL endpoint leaves requests for a page alone."""
     page = (_CONSOLE / "graphiql.html").read_text("utf-8")
 
     def show(_request: Request) -> Response:

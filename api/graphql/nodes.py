@@ -14,6 +14,8 @@ from domain.text import checked_text
 from projections.paging import Listing
 
 T = TypeVar("T")
+MOST_NODES: Final = 100
+"""How many objects one ``nodes(ids)`` finds."""
 _FILTER_LENGTH: Final = 200
 
 

@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-from typing import Final
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -11,12 +10,10 @@ from strawberry.tools import merge_types
 import api.graphql
 import api.graphql.compiler.roots
 from api.graphql.context import ApiInfo
-from api.graphql.nodes import NODE_LOADERS, Node, as_uuid, split_global_id
+from api.graphql.nodes import MOST_NODES, NODE_LOADERS, Node, as_uuid, split_global_id
 from api.graphql.scalars import SCALARS
 from domain.errors import InvalidValueError, Rule
 from domain.roles import Role
-
-_MAX_NODES: Final = 100
 
 
 @strawberry.type(description="Who is calling.")
@@ -41,8 +38,8 @@ class Query:
     async def nodes(self, info: ApiInfo, ids: list[strawberry.ID]) -> list[Node | None]:
         """Find several."""
         _ = info.context.caller
-        if len(ids) > _MAX_NODES:
-            raise InvalidValueError("ids", Rule.OUT_OF_RANGE, f"0-{_MAX_NODES}")
+        if len(ids) > MOST_NODES:
+            raise InvalidValueError("ids", Rule.OUT_OF_RANGE, f"0-{MOST_NODES}")
         return [await _node(info, identifier) for identifier in ids]
 
     @strawberry.field(description="Who is calling; null without a key.")

@@ -237,10 +237,10 @@ def personal(table: Table[Any], column_name: str | None = None) -> Emitter:
     return emit
 
 
-def not_for_partners(emit: Emitter, instead: str = NULL) -> Emitter:
+def not_for_partners(emit: Emitter) -> Emitter:
     """Mask a field for partners."""
     return lambda row, selected, planning: (
-        literal(instead) if planning.view.partner else emit(row, selected, planning)
+        literal(NULL) if planning.view.partner else emit(row, selected, planning)
     )
 
 

@@ -1,6 +1,6 @@
 """Root fields that are no connection: any object by its id, who is calling, histories, counts."""
 
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from graphql import GraphQLObjectType, get_named_type
@@ -17,10 +17,8 @@ from api.graphql.compiler.sql import (
     joined,
     literal,
 )
-from api.graphql.nodes import as_uuid, split_global_id
+from api.graphql.nodes import MOST_NODES, as_uuid, split_global_id
 from projections.paging import Condition
-
-_MOST_NODES: Final = 100
 
 
 class _Objects:
@@ -69,7 +67,7 @@ def _nodes(selected: Selected, planning: Any) -> Json:
 
     def found(binding: Any) -> str:
         identifiers = given.values(binding)["ids"]
-        if len(identifiers) > _MOST_NODES:
+        if len(identifiers) > MOST_NODES:
             raise UnsupportedError("too many")
         return " || ',' || ".join(objects.sql(i, binding) for i in identifiers) or "''"
 
