@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from domain import errors
+from domain.appeal import AppealState
 from domain.categories import Category
 from domain.complaint_life import ComplaintState, LifeCycleRule
 from domain.errors import DomainError, InvalidValueError, Rule, WrongStateError
@@ -12,6 +13,7 @@ from domain.improvement import ImprovementState
 from domain.notice import NoticeState
 from domain.organisation import UnitState
 from domain.roles import Role
+from domain.service_levels.terms import Looseness
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,35 @@ RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "必须包含可供检索的字母、数字或汉字",
     ),
     Rule.NOT_BASE64: ("must be Base64", "必须是Base64编码"),
+    Rule.KEY_FORMAT: (
+        "must have 1 to 40 lower-case letters, digits, dashes and underscores",
+        "须为1至40位小写字母、数字、连字符或下划线",
+    ),
+    Rule.NO_WORKING_DAY: ("must leave a working day in the week", "一周内至少须有一个工作日"),
+    Rule.NO_SUCH_CALENDAR: ("must be the code of a calendar", "必须是已有日历的代码"),
+    Rule.DAY_ONCE: ("must hold {limit} once only", "{limit}只能出现一次"),
+    Rule.DAY_NAMED: ("must have a Chinese name for {limit}", "{limit}须有中文名称"),
+    Rule.KIND_OF_DAY: (
+        "must fit the week: make-up working days on weekends, days off in lieu not ({limit})",
+        "须与星期相符：补班日在周末，调休放假日不在周末（{limit}）",
+    ),
+    Rule.OUTSIDE_YEAR: (
+        "must lie in the year or in the week before it, not on {limit}",
+        "须在当年或其前一周内，{limit}不在其中",
+    ),
+    Rule.HOLIDAY_GAP: (
+        "must hold every day of a holiday: {limit} is missing",
+        "须包含假期的每一天：缺少{limit}",
+    ),
+    Rule.YEAR_GAP: ("must not leave out {limit}", "不得跳过{limit}年"),
+    Rule.YEAR_UNKNOWN: (
+        "must lie in a year of this calendar: publish the year of {limit} first",
+        "须在本日历已有的年份内：请先公布{limit}所在年份",
+    ),
+    Rule.PUBLISHED_ALREADY: (
+        "{limit} is published with other days: correct the calendar",
+        "{limit}年已公布且日期不同，请更正日历",
+    ),
     Rule.EACH_ONCE: (
         "must hold each of these once: {limit}",
         "以下各项必须且只能出现一次：{limit}",
@@ -72,6 +103,21 @@ RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "不能是该单位自身或其下级单位；总部位于最上级",
     ),
     Rule.TIME_ZONE: ("must be a time zone such as Asia/Shanghai", "必须是时区，例如Asia/Shanghai"),
+    Rule.OTHER_THAN_START: (
+        "must name no mark that starts the clock, nor may what cancels it",
+        "不能包含启动该时限的标记，取消计时的标记亦同",
+    ),
+    Rule.NEVER_PAUSES: ("must be false: this clock never pauses", "必须为否：该时限不得暂停"),
+    Rule.ONLY_FOR_PERSON: (
+        "is given only for a step that reaches a named person",
+        "仅在通知指定人员时填写",
+    ),
+    Rule.NEVER_ENDS: (
+        "names the policy of everybody, which never ends",
+        "为通用政策，不得终止",
+    ),
+    Rule.AFTER: ("must lie after {limit}", "必须晚于{limit}"),
+    Rule.NOT_THERE: ("must name one that exists", "必须是已存在的"),
 }
 
 REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
@@ -150,6 +196,11 @@ REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
         "{category}类投诉不属于质量案件",
         "quality_case",
     ),
+    errors.AlreadyAppealedError: RefusalText(
+        "an appeal with this reference of the authority was received already",
+        "该机关此编号的申诉已登记",
+        "one_appeal_per_reference",
+    ),
     errors.AlreadyDeliveredError: RefusalText(
         "{waybill} was delivered at {delivered_at} already",
         "运单{waybill}已于{delivered_at}送达",
@@ -164,6 +215,11 @@ REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {
         "the first request with this Idempotency-Key is still running",
         "使用该Idempotency-Key的首个请求仍在处理中",
         "idempotency_key",
+    ),
+    errors.LooserThanLawError: RefusalText(
+        "the clock {clock} is looser than the law, {source_en}: {what}",
+        "时限{clock}宽于法律规定（{source_zh}）：{what}",
+        "legal_floor",
     ),
     errors.ConcurrentChangeError: RefusalText(
         "others are changing this {kind}; try again", "该{kind}正在被他人修改，请重试"
@@ -263,7 +319,10 @@ def refusal_message(error: DomainError, lang: str) -> str:
     return (text.zh if lang == "zh" else text.en).format_map(values)
 
 
-_NAMED: Final = (ComplaintState, ImprovementState, NoticeState, UnitState, Category, Role)
+_NAMED: Final = (
+    *(ComplaintState, ImprovementState, AppealState, NoticeState, UnitState, Category, Role),
+    Looseness,
+)
 
 
 def _named(value: str, lang: str) -> str:

@@ -129,6 +129,11 @@ class RecordQualityStep(ComplaintCommand):
     departments: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeekCompensation(ComplaintCommand):
+    """Note that the customer asks for compensation."""
+
+
 @handles(AddEvidence)
 async def add_evidence(command: AddEvidence, desk: Desk) -> UUID:
     """Load, check the description, and the content if it is there, add, save."""
@@ -243,5 +248,14 @@ async def record_quality_step(command: RecordQualityStep, desk: Desk) -> UUID:
     complaint.record_quality_step(command.step, command.departments, meta)
     for department in command.departments:
         await require_unit(desk, UnitKind.DEPARTMENT, department, meta.occurred_at)
+    desk.save(complaint)
+    return complaint.id
+
+
+@handles(SeekCompensation)
+async def seek_compensation(command: SeekCompensation, desk: Desk) -> UUID:
+    """Load, note, save."""
+    complaint, meta = await case_file(command, desk)
+    complaint.seek_compensation(meta)
     desk.save(complaint)
     return complaint.id

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from application.desk import Desk
-from application.dispatch import EARLIEST, Call, Command, Dispatcher, handles
+from application.dispatch import EARLIEST, Command, handles
 from domain.complaint_policy import (
     COMPLAINT_POLICY,
     DEFAULT_TERMS,
@@ -44,8 +44,3 @@ async def ship_complaint_policy(_command: ShipComplaintPolicy, desk: Desk) -> UU
         policy.adopt(DEFAULT_TERMS, EARLIEST, desk.meta)
         desk.save(policy)
     return policy.id
-
-
-async def load_standard_content(dispatcher: Dispatcher, call: Call) -> None:
-    """Load what the product ships with; what is there already stays as it is."""
-    await dispatcher.execute(ShipComplaintPolicy(), call)

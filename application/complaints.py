@@ -1,6 +1,7 @@
 """Commands about complaints: the intake, and what every other command begins with."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from domain.metadata import Metadata
 from domain.notifying import Language, NoticeChannel, language_of, notice_channel_for
 from domain.personal import PersonalText, personal_text
 from domain.roles import PersonId
+from domain.service_level_policy import ServiceLevelPolicy, policy_code, policy_id
 from domain.text import checked_text
 
 NAME_LENGTH: Final = 200
@@ -57,7 +59,8 @@ class ReceivedComplaint:
 
     Without a ``notice_channel`` or a ``language``, contact and facts suggest them.
     ``customer_reference`` is the caller's own stable reference of the customer, if there is one:
-    complaints under the same reference belong to the same data subject.
+    complaints under the same reference belong to the same data subject. ``service_levels`` is the
+    code of the policy that the customer's contract names.
     """
 
     channel: Channel
@@ -77,6 +80,16 @@ class ReceivedComplaint:
     partner_reference: str | None = None
     notice_channel: NoticeChannel | None = None
     language: Language | None = None
+    seeks_compensation: bool = False
+    service_levels: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GivenAnswer:
+    """What the customer was told at first contact, and when (aware)."""
+
+    at: datetime
+    answer: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +105,7 @@ class ImportComplaint(Command[bool]):
 
     key: str
     received: ReceivedComplaint
+    answered: GivenAnswer | None = None
 
 
 @handles(ReceiveComplaint)
@@ -99,12 +113,13 @@ async def receive_complaint(command: ReceiveComplaint, desk: Desk) -> UUID:
     """Take in a complaint under a new id and number."""
     complaint = desk.new(Complaint)
     await _receive(complaint, command.received, desk)
+    desk.save(complaint)
     return complaint.id
 
 
 @handles(ImportComplaint)
 async def import_complaint(command: ImportComplaint, desk: Desk) -> bool:
-    """Take in a complaint of the past under the id that follows from its key."""
+    """Take in a complaint of the past, and its answer, under the id that follows from its key."""
     source = desk.meta.source.name
     if source is None:
         raise InvalidValueError("source", Rule.REQUIRED)
@@ -113,6 +128,9 @@ async def import_complaint(command: ImportComplaint, desk: Desk) -> bool:
     if complaint.version:
         return False
     await _receive(complaint, command.received, desk)
+    if command.answered is not None:
+        _answer(complaint, command.answered, desk)
+    desk.save(complaint)
     return True
 
 
@@ -154,7 +172,29 @@ async def _receive(complaint: Complaint, received: ReceivedComplaint, desk: Desk
         partner_reference=partner_reference,
         notice_channel=received.notice_channel or notice_channel_for(received.contact),
         language=received.language or language_of(received.facts),
+        seeks_compensation=received.seeks_compensation,
+        service_levels=await _named_policy(received.service_levels, desk),
         # Last, so that no number is spent on a complaint that a rule refuses.
         number=await desk.complaint_number(desk.meta.occurred_at),
     )
-    desk.save(complaint)
+
+
+def _answer(complaint: Complaint, answered: GivenAnswer, desk: Desk) -> None:
+    """Answer at the time of the past; before the receipt the aggregate refuses it."""
+    if answered.at > desk.latest:
+        raise InvalidValueError("answeredAt", Rule.IN_THE_FUTURE)
+    meta = replace(desk.meta, occurred_at=answered.at.astimezone(UTC), policy=complaint.policy)
+    complaint.answer(said(complaint, answered.answer, field="answer"), meta)
+
+
+async def _named_policy(code: str | None, desk: Desk) -> str | None:
+    """Check that there is such a service-level policy; a partner's follows from its account."""
+    if code is None:
+        return None
+    if desk.caller.partner is not None:
+        raise InvalidValueError("serviceLevels", Rule.NOT_IN_LIST, "null")
+    stream = policy_id(policy_code(code, field="serviceLevels"))
+    policy = await desk.consult(ServiceLevelPolicy, stream)
+    if not policy.version:
+        raise InvalidValueError("serviceLevels", Rule.NOT_IN_LIST, "serviceLevelPolicies")
+    return code

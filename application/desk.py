@@ -26,8 +26,10 @@ from application.eventstore.errors import NotStoredError, RepeatedError
 from application.eventstore.reader import SNAPSHOT_EVERY, Snapshot, StreamReader
 from application.eventstore.subject_keys import SubjectKeys
 from application.eventstore.writer import Appended, GroupWriter, Idempotency
+from application.numbering import Ordinals
 from application.permissions import Caller, Relation, Way, reach_of
 from domain.aggregate import Aggregate, DomainEvent
+from domain.appeal import Appeal, appeal_number
 from domain.complaint import Complaint
 from domain.errors import NotFoundError
 from domain.identifiers import complaint_number
@@ -42,12 +44,7 @@ A = TypeVar("A", bound=Aggregate)
 CACHED_AGGREGATES: Final = 20_000
 _CONSULTED_SECONDS: Final = 5.0
 _MOST_CONSULTED: Final = 5_000
-_MOST_NUMBERS: Final = 256
-_BURST_SECONDS: Final = 0.25
 REFERENCE_LENGTH: Final = 100
-_NEXT_NUMBERS: LiteralString = """
-SELECT nextval('process.complaint_numbers') FROM generate_series(1, %s)
-"""
 _FIND_IDEMPOTENCY: LiteralString = """
 SELECT request_hash, result, position FROM process.idempotency WHERE key = %b
 """
@@ -61,6 +58,7 @@ BELONGINGS: Final[Mapping[str, Mapping[Way, str]]] = {
     },
     Shipment.KIND: {"partner": "partner", "region": "facts.region", "outlet": "facts.outlet"},
     ImprovementAction.KIND: {"person": "owner", "department": "department"},
+    Appeal.KIND: {"department": "department", "region": "region", "outlet": "outlet"},
 }
 """To whom an object belongs, in which way: the attributes of its aggregate that say so."""
 
@@ -78,17 +76,17 @@ class EventStore:
     zone: ZoneInfo
     cached_aggregates: int = CACHED_AGGREGATES
     reader: StreamReader = field(init=False)
+    complaint_ordinals: Ordinals = field(init=False)
+    appeal_ordinals: Ordinals = field(init=False)
     _aggregates: OrderedDict[int, Aggregate] = field(default_factory=OrderedDict)
     _consulted: dict[int, tuple[float, Aggregate]] = field(default_factory=dict)
     _locks: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    _numbers: list[int] = field(default_factory=list)
-    _numbers_at_once: int = 1
-    _numbered_at: float = float("-inf")
-    _numbering: asyncio.Lock = field(default_factory=asyncio.Lock)
     _snapshots: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.reader = StreamReader(self.pool, self.mapper, self.keys)
+        self.complaint_ordinals = Ordinals(self.pool, "process.complaint_numbers")
+        self.appeal_ordinals = Ordinals(self.pool, "process.appeal_numbers")
 
     async def close(self) -> None:
         """Store what waits, finish snapshots, give back connections."""
@@ -147,27 +145,6 @@ class EventStore:
             await self.reader.keep_snapshot(snapshot)
         except DatabaseError as error:  # only a shortcut is missing
             _log.warning("snapshot failed", stream=str(snapshot.stream), error=type(error).__name__)
-
-    async def next_complaint_ordinal(self) -> int:
-        """Return the next ordinal for a number that people read; gaps are allowed."""
-        while not self._numbers:
-            async with self._numbering:
-                if not self._numbers:
-                    self._numbers = await self._more_numbers()
-        return self._numbers.pop()
-
-    async def _more_numbers(self) -> list[int]:
-        """Fetch as many as a burst is likely to need, so that a quiet day leaves no gaps."""
-        now, last = monotonic(), self._numbered_at
-        self._numbered_at = now
-        burst = now - last < _BURST_SECONDS
-        self._numbers_at_once = min(self._numbers_at_once * 2, _MOST_NUMBERS) if burst else 1
-        try:
-            async with self.pool.connection() as connection:
-                cursor = await connection.execute(_NEXT_NUMBERS, [self._numbers_at_once])
-                return [row[0] for row in await cursor.fetchall()][::-1]
-        except DatabaseError as error:
-            raise NotStoredError("the database cannot be reached") from error
 
     async def find_idempotency(self, key: UUID) -> RepeatedError | None:
         """Return what was stored under a key, if anything was."""
@@ -245,15 +222,16 @@ class Desk:
         self.check_reach(aggregate)
         return aggregate
 
-    async def consult(self, cls: type[A], stream: UUID) -> A:
+    async def consult(self, cls: type[A], stream: UUID, *, beyond_reach: bool = False) -> A:
         """Return an aggregate, perhaps blank, that informs the decision and is not changed by it.
 
         Another process's change is seen within seconds. Whoever may give the command may have it
-        ask people, units and policies; cases must be within reach.
+        ask people, units and policies; cases must be within reach, unless a rule asks one that may
+        lie ``beyond_reach`` and tells the caller nothing of it.
         """
         aggregate, from_memory = await self._store.consult(cls, stream, fresh=self._fresh)
         self.used_cache = self.used_cache or from_memory
-        if cls.KIND in BELONGINGS:
+        if cls.KIND in BELONGINGS and not beyond_reach:
             self.check_reach(aggregate)
         return aggregate
 
@@ -297,8 +275,14 @@ class Desk:
 
     async def complaint_number(self, at: datetime) -> str:
         """Return the number of a new complaint, of the local year of that instant."""
-        year = at.astimezone(self._store.zone).year
-        return complaint_number(year, await self._store.next_complaint_ordinal())
+        return complaint_number(self._year(at), await self._store.complaint_ordinals.next())
+
+    async def appeal_number(self, at: datetime) -> str:
+        """Return the number of a new appeal, of the local year of that instant."""
+        return appeal_number(self._year(at), await self._store.appeal_ordinals.next())
+
+    def _year(self, at: datetime) -> int:
+        return at.astimezone(self._store.zone).year
 
     async def commit(self, idempotency: Idempotency | None) -> Appended:
         """Encrypt, encode and store; keep the aggregates in memory only if that succeeded."""

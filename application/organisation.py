@@ -62,7 +62,7 @@ async def found_unit(command: FoundUnit, desk: Desk) -> UUID:
         name_en=name_en,
         name_zh=name_zh,
         parent=None if command.parent is None else command.parent.id,
-        time_zone=_time_zone(command.time_zone),
+        time_zone=None if command.time_zone is None else checked_time_zone(command.time_zone),
     )
     unit = await desk.load_or_blank(Unit, command.unit.id)
     unit.found(facts, desk.meta)
@@ -155,13 +155,12 @@ def _names(command: FoundUnit | RenameUnit) -> tuple[str, str]:
     )
 
 
-def _time_zone(name: str | None) -> str | None:
+def checked_time_zone(name: str) -> str:
     """Check the name of a time zone; which ones there are is no knowledge of the domain."""
-    if name is not None:
-        try:
-            known = ZoneInfo(name).key not in _NO_PLACES
-        except (KeyError, ValueError, OSError):  # unknown, malformed, a folder of zones
-            known = False
-        if not known:
-            raise InvalidValueError("timeZone", Rule.TIME_ZONE)
+    try:
+        known = ZoneInfo(name).key not in _NO_PLACES
+    except (KeyError, ValueError, OSError):  # unknown, malformed, a folder of zones
+        known = False
+    if not known:
+        raise InvalidValueError("timeZone", Rule.TIME_ZONE)
     return name

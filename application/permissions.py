@@ -117,6 +117,8 @@ _CARRIAGE: Final = _all(
 """Shipments know regions and outlets, but no departments."""
 _RECORDERS: Final = _all(_CARRIAGE, _any(Role.ADMINISTRATOR, Role.SYSTEM), _OWN)
 _LEADERS: Final = _all(_units(Role.DEPARTMENT_HEAD), _any(Role.COMPLIANCE))
+_APPEALS: Final = _all(_units(Role.BACK_OFFICE, Role.DEPARTMENT_HEAD), _any(Role.COMPLIANCE))
+"""Who works on appeals: the front desk only takes them in."""
 _ORGANISERS: Final = _any(Role.ADMINISTRATOR, Role.SYSTEM)
 _APPOINTERS: Final = _any(Role.ADMINISTRATOR, Role.DEPARTMENT_HEAD, Role.SYSTEM)
 
@@ -157,11 +159,22 @@ PERMISSIONS: Final[Mapping[str, Grants]] = {
     "nameAccused": _CASEWORK,
     "escalateComplaint": _DESK,
     "giveFeedback": _CASEWORK,
+    "seekCompensation": _all(_CASEWORK, _OWN),
     "settleChecklistItem": _CASEWORK,
     "recordQualityStep": _CASEWORK,
     "importComplaint": _ORGANISERS,
     "adoptComplaintPolicy": _any(Role.ADMINISTRATOR),
     "shipComplaintPolicy": _any(Role.SYSTEM),
+    # service levels
+    "adoptServiceLevelPolicy": _any(Role.ADMINISTRATOR),
+    "endServiceLevelPolicy": _any(Role.ADMINISTRATOR),
+    "shipServiceLevelPolicies": _any(Role.SYSTEM),
+    "rebaseServiceLevels": _all(_LEADERS, _any(Role.ADMINISTRATOR)),
+    # calendars
+    "foundCalendar": _any(Role.ADMINISTRATOR),
+    "publishCalendarYear": _any(Role.ADMINISTRATOR),
+    "correctCalendar": _any(Role.ADMINISTRATOR),
+    "shipCalendar": _any(Role.SYSTEM),
     # improvement actions
     "raiseImprovement": _all(_DESK, _any(Role.COMPLIANCE)),
     "noteImprovementProgress": _all(_CASEWORK, _any(Role.COMPLIANCE)),
@@ -169,6 +182,13 @@ PERMISSIONS: Final[Mapping[str, Grants]] = {
     "handOverImprovement": _LEADERS,
     "completeImprovement": _all(_CASEWORK, _any(Role.COMPLIANCE)),
     "cancelImprovement": _LEADERS,
+    # appeals
+    "receiveAppeal": _DESK,
+    "recordAppealFinding": _APPEALS,
+    "determineAppealLiability": _APPEALS,
+    "settleAppeal": _APPEALS,
+    "answerAppeal": _APPEALS,
+    "withdrawAppeal": _all(_DESK, _any(Role.COMPLIANCE)),
     # organisation
     "foundUnit": _ORGANISERS,
     "renameUnit": _ORGANISERS,
@@ -194,7 +214,12 @@ PERMISSIONS: Final[Mapping[str, Grants]] = {
     "complaints": _all(_CASE_READERS, _OWN),
     "workQueue": _all(_CASE_READERS, _OWN),
     "improvements": _CASE_READERS,
+    "appeals": _CASE_READERS,
     "complaintPolicies": _all(_WHOLE_STAFF, _OWN),
+    "serviceLevelPolicies": _all(_WHOLE_STAFF, _OWN),
+    "calendars": _all(_WHOLE_STAFF, _OWN),
+    "slaClocks": _all(_CASE_READERS, _OWN),
+    "explainDeadline": _all(_CASE_READERS, _OWN),
     "ratings": _all(_CASE_READERS, _OWN),
     "satisfaction": _all(_CASE_READERS, _OWN),
     "caseHistory": _all(_CASE_READERS, _OWN),

@@ -35,7 +35,7 @@ class Complaint(ComplaintWork):
     """One customer's complaint."""
 
     KIND = "complaint"
-    state_version = 3
+    state_version = 4
 
     class Closed(DomainEvent):
         """Nothing is left to do."""

@@ -17,14 +17,12 @@ from domain.complaint_words import (
     EvidenceKind,
     LinkedKind,
     Measure,
-    QualityStep,
     Severity,
 )  # fmt: skip
 from domain.errors import (
     ConflictOfInterestError,
     InvalidValueError,
     MergedCaseError,
-    NotAQualityCaseError,
     Rule,
     WrongStateError,
 )
@@ -63,6 +61,8 @@ class ComplaintFile(Aggregate):
         partner_reference: str | None = None
         notice_channel: NoticeChannel | None = None
         language: Language | None = None
+        seeks_compensation: bool = False
+        service_levels: str | None = None
 
     class EvidenceAdded(DomainEvent):
         """A reference to evidence was added: where it lies, and the digest of what lies there."""
@@ -136,13 +136,6 @@ class ComplaintFile(Aggregate):
         item: str
         outcome: ChecklistOutcome
 
-    class QualityStepTaken(DomainEvent):
-        """A step of a quality case was taken (source 1, 4.1.3)."""
-
-        TOPIC = "complaint.quality_step_taken"
-        step: QualityStep
-        departments: tuple[str, ...] = ()
-
     state: ComplaintState
     resumes_to: ComplaintState
     received_at: datetime | None
@@ -171,6 +164,7 @@ class ComplaintFile(Aggregate):
     agreed: bool
     outstanding: tuple[Measure, ...]
     rated: bool
+    seeks_compensation: bool
     merged_into: UUID | None
 
     def begin(self) -> None:
@@ -192,7 +186,7 @@ class ComplaintFile(Aggregate):
         self.evidence_count = 0
         self.links = set()
         self.settled = set()
-        self.proposed = self.agreed = False
+        self.proposed = self.agreed = self.seeks_compensation = False
         self.outstanding = ()
         self.rated = False
         self.merged_into = None
@@ -241,6 +235,8 @@ class ComplaintFile(Aggregate):
         partner_reference: str | None = None,
         notice_channel: NoticeChannel | None = None,
         language: Language | None = None,
+        seeks_compensation: bool = False,
+        service_levels: str | None = None,
     ) -> None:
         """Take in who complains, of what, and what they ask for (source 0, 1.1.15(2))."""
         self.require("receive", meta)
@@ -266,6 +262,8 @@ class ComplaintFile(Aggregate):
             partner_reference=partner_reference,
             notice_channel=notice_channel,
             language=language,
+            seeks_compensation=seeks_compensation,
+            service_levels=service_levels,
         )
 
     def add_evidence(
@@ -369,17 +367,6 @@ class ComplaintFile(Aggregate):
         if item not in self.settled:
             self._checklist_item_settled(item=item, outcome=outcome, meta=meta)
 
-    def record_quality_step(
-        self, step: QualityStep, departments: tuple[str, ...], meta: Metadata
-    ) -> None:
-        """Note a step of a quality case; notified or meeting departments are named."""
-        self._may("record_quality_step", meta)
-        if self.category is not Category.PRODUCT_QUALITY:
-            raise NotAQualityCaseError(self.id, self.category or "")
-        if step in _OF_DEPARTMENTS and not departments:
-            raise InvalidValueError("departments", Rule.REQUIRED)
-        self._quality_step_taken(step=step, departments=departments, meta=meta)
-
     @event(Received)
     def _received(
         self,
@@ -404,6 +391,8 @@ class ComplaintFile(Aggregate):
         partner_reference: str | None,
         notice_channel: NoticeChannel | None,
         language: Language | None,
+        seeks_compensation: bool,  # noqa: FBT001
+        service_levels: str | None,
     ) -> None:
         self.state = ComplaintState.RECEIVED
         self.received_at = meta.occurred_at
@@ -415,6 +404,7 @@ class ComplaintFile(Aggregate):
         self.category = category
         self.severity = severity
         self.urgent = urgent
+        self.seeks_compensation = seeks_compensation
         self.accused = accused
         if accused is not None:
             self.kept_away.add(accused)
@@ -480,15 +470,6 @@ class ComplaintFile(Aggregate):
     @event(ChecklistItemSettled)
     def _checklist_item_settled(self, item: str, outcome: ChecklistOutcome, meta: Metadata) -> None:
         self.settled.add(item)
-
-    @event(QualityStepTaken)
-    def _quality_step_taken(
-        self, step: QualityStep, departments: tuple[str, ...], meta: Metadata
-    ) -> None:
-        self.worked_by.add(meta.actor)
-
-
-_OF_DEPARTMENTS = {QualityStep.DEPARTMENTS_NOTIFIED, QualityStep.MEETING_HELD}
 
 
 def _require_reason(meta: Metadata) -> None:

@@ -73,6 +73,7 @@ ALLOWED_IN: Final[Mapping[str, frozenset[ComplaintState]]] = {
     "name_accused": OPEN,
     "escalate": OPEN,
     "give_feedback": OPEN,
+    "seek_compensation": OPEN,
     "settle_checklist_item": OPEN - {S.RECEIVED},
     "record_quality_step": OPEN - {S.RECEIVED},
     "raise_improvement": frozenset({S.CLOSED}),

@@ -4,13 +4,14 @@ The second of the three parts of ``Complaint`` (domain/complaint.py).
 """
 
 from domain.aggregate import DomainEvent, event
-from domain.categories import CATEGORIES
+from domain.categories import CATEGORIES, Category
 from domain.complaint_file import ComplaintFile
 from domain.complaint_life import ComplaintState
-from domain.complaint_words import FollowUpOutcome, Measure, RuleSource
+from domain.complaint_words import FollowUpOutcome, Measure, QualityStep, RuleSource
 from domain.errors import (
     InvalidValueError,
     NotAgreedError,
+    NotAQualityCaseError,
     RemedyOutstandingError,
     ResolutionNeededError,
     Rule,
@@ -106,6 +107,18 @@ class ComplaintWork(ComplaintFile):
 
         TOPIC = "complaint.resumed"
         customer_answered: bool
+
+    class QualityStepTaken(DomainEvent):
+        """A step of a quality case was taken (source 1, 4.1.3)."""
+
+        TOPIC = "complaint.quality_step_taken"
+        step: QualityStep
+        departments: tuple[str, ...] = ()
+
+    class CompensationSought(DomainEvent):
+        """The customer asks for compensation, who had not when the complaint was received."""
+
+        TOPIC = "complaint.compensation_sought"
 
     # Decisions
 
@@ -226,6 +239,23 @@ class ComplaintWork(ComplaintFile):
         self._may("resume", meta)
         self._resumed(customer_answered=customer_answered, meta=meta)
 
+    def record_quality_step(
+        self, step: QualityStep, departments: tuple[str, ...], meta: Metadata
+    ) -> None:
+        """Note a step of a quality case; notified or meeting departments are named."""
+        self._may("record_quality_step", meta)
+        if self.category is not Category.PRODUCT_QUALITY:
+            raise NotAQualityCaseError(self.id, self.category or "")
+        if step in _OF_DEPARTMENTS and not departments:
+            raise InvalidValueError("departments", Rule.REQUIRED)
+        self._quality_step_taken(step=step, departments=departments, meta=meta)
+
+    def seek_compensation(self, meta: Metadata) -> None:
+        """Note that the customer asks for compensation; once more changes nothing."""
+        self._may("seek_compensation", meta)
+        if not self.seeks_compensation:
+            self._compensation_sought(meta=meta)
+
     @property
     def _forwarded(self) -> bool:
         """Whether others than who took it in have, or had, to do with it."""
@@ -327,9 +357,22 @@ class ComplaintWork(ComplaintFile):
     def _resumed(self, customer_answered: bool, meta: Metadata) -> None:  # noqa: FBT001
         self.state = self.resumes_to
 
+    @event(QualityStepTaken)
+    def _quality_step_taken(
+        self, step: QualityStep, departments: tuple[str, ...], meta: Metadata
+    ) -> None:
+        self.worked_by.add(meta.actor)
+
+    @event(CompensationSought)
+    def _compensation_sought(self, meta: Metadata) -> None:
+        self.seeks_compensation = True
+
     def _back_to_work(self) -> None:
         """Evolve to the step at which a new resolution is looked for; what was proposed is void."""
         forwarded = self.department is not None
         self.state = ComplaintState.INVESTIGATING if forwarded else ComplaintState.REGISTERED
         self.proposed = self.agreed = False
         self.outstanding = ()
+
+
+_OF_DEPARTMENTS = {QualityStep.DEPARTMENTS_NOTIFIED, QualityStep.MEETING_HELD}

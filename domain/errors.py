@@ -62,6 +62,23 @@ class Rule:
     OTHER_THAN_ITSELF = "other_than_itself"
     EACH_ONCE = "each_once"
     NOT_BASE64 = "not_base64"
+    KEY_FORMAT = "key_format"
+    NO_WORKING_DAY = "no_working_day"
+    NO_SUCH_CALENDAR = "no_such_calendar"
+    DAY_ONCE = "day_once"
+    DAY_NAMED = "day_named"
+    KIND_OF_DAY = "kind_of_day"
+    OUTSIDE_YEAR = "outside_year"
+    HOLIDAY_GAP = "holiday_gap"
+    YEAR_GAP = "year_gap"
+    YEAR_UNKNOWN = "year_unknown"
+    PUBLISHED_ALREADY = "published_already"
+    OTHER_THAN_START = "other_than_start"
+    NEVER_PAUSES = "never_pauses"
+    ONLY_FOR_PERSON = "only_for_person"
+    NEVER_ENDS = "never_ends"
+    AFTER = "after"
+    NOT_THERE = "not_there"
 
 
 @dataclass(unsafe_hash=True)
@@ -194,6 +211,13 @@ class NotAQualityCaseError(DomainError):
 
 
 @dataclass(unsafe_hash=True)
+class AlreadyAppealedError(DomainError):
+    """An appeal is received once under the reference of its authority."""
+
+    appeal: UUID
+
+
+@dataclass(unsafe_hash=True)
 class AlreadyDeliveredError(DomainError):
     """A shipment is delivered once; another time of delivery contradicts the recorded one."""
 
@@ -216,3 +240,13 @@ class ConcurrentChangeError(DomainError):
     """Others changed the same object again and again while this command tried to."""
 
     kind: str
+
+
+@dataclass(unsafe_hash=True)
+class LooserThanLawError(DomainError):
+    """A policy may tighten what the law demands of a clock, never loosen it (domain.md 3)."""
+
+    clock: str
+    what: str
+    source_en: str
+    source_zh: str

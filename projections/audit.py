@@ -10,7 +10,8 @@ from uuid import UUID
 
 from domain.aggregate import DomainEvent
 from domain.api_key import ApiKey
-from projections.engine import SENTENCES, Batch, Entry, Handler, Projection, says
+from projections.engine import Batch, Entry, Handler, Projection
+from projections.sentences import SENTENCES, says
 from projections.tables import Table
 
 says(

@@ -73,6 +73,8 @@ class ComplaintRow:
     merged_into: UUID | None = None
     score: int | None = None
     import_source: str | None = None
+    seeks_compensation: bool = False
+    service_levels: str | None = None
 
 
 @dataclass(slots=True)
@@ -86,10 +88,10 @@ class ComplaintTextsRow:
     subject: str | None
     facts: str | None
     request: str | None
-    explanation: str | None
-    proposal: str | None
-    answer: str | None
-    rating_comment: str | None
+    explanation: str | None = None
+    proposal: str | None = None
+    answer: str | None = None
+    rating_comment: str | None = None
 
 
 COMPLAINTS = Table("complaints", ComplaintRow)
@@ -160,25 +162,20 @@ class ComplaintsProjection(Projection):
             received_at=at,
             changed_at=at,
             import_source=event.meta.source.name,
+            seeks_compensation=event.seeks_compensation,
+            service_levels=event.service_levels,
             historical=event.meta.source.historical,
             version=event.originator_version,
         )
         row.priority = priority(row)
         batch.put(COMPLAINTS, row)
+        said = ("complainant", "contact", "subject", "facts", "request")
         batch.put(
             COMPLAINT_TEXTS,
             ComplaintTextsRow(
                 id=event.originator_id,
                 customer=event.customer,
-                complainant=batch.reveal(event, "complainant"),
-                contact=batch.reveal(event, "contact"),
-                subject=batch.reveal(event, "subject"),
-                facts=batch.reveal(event, "facts"),
-                request=batch.reveal(event, "request"),
-                explanation=None,
-                proposal=None,
-                answer=None,
-                rating_comment=None,
+                **{name: batch.reveal(event, name) for name in said},
             ),
         )
 
@@ -438,6 +435,15 @@ class ComplaintsProjection(Projection):
         row = _noted(event, batch)
         row.handler = row.escalated_to = event.to
         row.escalated_at = event.meta.occurred_at
+
+    @on(
+        Complaint.CompensationSought,
+        en="The customer asks for compensation",
+        zh="客户提出赔偿诉求",
+    )
+    def compensation_sought(self, event: DomainEvent, _entry: Entry, batch: Batch) -> None:
+        """Keep it."""
+        _noted(event, batch).seeks_compensation = True
 
     @on(
         Complaint.ChecklistItemSettled,

@@ -17,6 +17,7 @@ from psycopg import Connection, sql
 
 from domain.aggregate import DomainEvent
 from domain.personal import ERASED, Erased, PersonalText, Sealed, personal_fields
+from projections.sentences import says
 from projections.tables import Table, TableChanges, hashed
 
 BATCH_EVENTS: Final = 1000
@@ -29,6 +30,19 @@ FROM log.stored_events
 WHERE notification_id > %b
 ORDER BY notification_id
 LIMIT %b
+"""
+# By the index of the events that tell rules (migration 0015): the expression is that of the index.
+_SELECT_RULES: Final = sql.SQL("""
+SELECT notification_id, recorded_at, originator_id, originator_version, topic, state
+FROM log.stored_events
+WHERE split_part(topic, '.', 1) IN ({}) AND notification_id <= %b
+ORDER BY notification_id
+""")
+_SELECT_STREAMS: LiteralString = """
+SELECT notification_id, recorded_at, originator_id, originator_version, topic, state
+FROM log.stored_events
+WHERE originator_id = ANY(%b) AND notification_id <= %b
+ORDER BY notification_id
 """
 _LOCK_POSITION: LiteralString = """
 SELECT position FROM ops.projection_positions WHERE projection = %s FOR UPDATE
@@ -97,12 +111,35 @@ class Entry:
         return self._event
 
 
-class Batch:
-    """The rows that a batch of events touches, as the events make them."""
+class Memory(Protocol):
+    """What a projection knows from the beginning of the log, beside its rows."""
 
-    def __init__(self, opener: Opener) -> None:
+    TOPICS: ClassVar[frozenset[str]]
+
+    def apply(self, event: Any, position: int) -> None:
+        """Take in an event of ``TOPICS``."""
+
+
+Past = Callable[[Sequence[UUID], int], list[Entry]]
+"""Reads the events of streams again, up to a position, in log order."""
+
+
+class Batch:
+    """The rows that a batch of events touches, as the events make them.
+
+    ``memory``: what the projection remembers as of the event at hand; ``past``: how to read more.
+    """
+
+    def __init__(self, opener: Opener, memory: Any = None, past: Past | None = None) -> None:
         self._changes: dict[str, TableChanges[Any]] = {}
         self._opener = opener
+        self.memory = memory
+        self._past = past
+
+    def past(self, streams: Sequence[UUID], until: int) -> list[Entry]:
+        """Read the events of streams again, up to a position, in log order."""
+        assert self._past is not None
+        return self._past(streams, until)
 
     def load(self, connection: Connection[Any], table: Table[Any], streams: Sequence[UUID]) -> None:
         """Fetch the rows that the events of these streams may change."""
@@ -133,6 +170,11 @@ class Batch:
         row: R = changes.rows[key]
         changes.changed.add(key)
         return row
+
+    def all_of(self, table: Table[R], stream: UUID) -> list[R]:
+        """Return all rows of a stream, to be read only."""
+        changes = self._of(table)
+        return [changes.rows[key] for key in changes.by_stream.get(stream.int, ())]
 
     def change_all(self, table: Table[R], stream: UUID) -> list[R]:
         """Return all rows of a stream, to be changed in place."""
@@ -171,25 +213,6 @@ class Batch:
 Handler = Callable[[Any, Any, Entry, Batch], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """What an event says to a person; fields of the event stand in braces."""
-
-    en: str
-    zh: str
-
-
-SENTENCES: Final[dict[type[DomainEvent], Sentence]] = {}
-"""The sentence of each event, from beside its handler (architecture.md 9.14)."""
-
-
-def says(event_class: type[DomainEvent], *, en: str, zh: str) -> None:
-    """Give an event its sentence; each has exactly one."""
-    if event_class in SENTENCES:
-        raise TypeError(f"{event_class.__qualname__} says something already")
-    SENTENCES[event_class] = Sentence(en, zh)
-
-
 def on(
     event_class: type[E], *, en: str | None = None, zh: str | None = None
 ) -> Callable[[Callable[[Any, E, Entry, Batch], None]], Callable[[Any, E, Entry, Batch], None]]:
@@ -217,6 +240,8 @@ class Projection:
     """Whether its handlers read personal fields; or the topics of the events where they do."""
     handlers: ClassVar[Mapping[str, Handler]]
     """By topic."""
+    remembers: ClassVar[type[Memory] | None] = None
+    """What it must know from the beginning of the log: rules, not cases."""
 
     def __init_subclass__(cls) -> None:
         """Collect the handlers."""
@@ -229,6 +254,10 @@ class Projection:
     def handler(self, topic: str) -> Handler | None:
         """Return the handler of a topic, if it has one here."""
         return self.handlers.get(topic)
+
+    def stream(self, entry: Entry) -> UUID:
+        """Return the stream whose rows an event changes: its own, unless it tells of another."""
+        return entry.stream
 
 
 @dataclass
@@ -244,13 +273,33 @@ class Feed:
             return self._last[2]
         cursor = connection.cursor(binary=True)
         cursor.execute(_SELECT_EVENTS, [position, limit], prepare=True)
-        entries = [
-            Entry(at, recorded, stream, version, topic, state, self.decode)
-            for at, recorded, stream, version, topic, state in cursor.fetchall()
-        ]
+        entries = self._entries(cursor.fetchall())
         if entries:  # an empty answer may be different the next moment
             self._last = (position, limit, entries)
         return entries
+
+    def remember(self, connection: Connection[Any], memory: Memory, until: int) -> None:
+        """Let a memory take in what the log said up to a position."""
+        kinds = sorted({topic.partition(".")[0] for topic in memory.TOPICS})
+        statement = _SELECT_RULES.format(sql.SQL(", ").join(map(sql.Literal, kinds)))
+        cursor = connection.cursor(binary=True)
+        for entry in self._entries(cursor.execute(statement, [until]).fetchall()):
+            if entry.topic in memory.TOPICS:
+                memory.apply(entry.event, entry.position)
+
+    def streams(
+        self, connection: Connection[Any], streams: Sequence[UUID], until: int
+    ) -> list[Entry]:
+        """Return the entries of streams up to a position."""
+        cursor = connection.cursor(binary=True)
+        cursor.execute(_SELECT_STREAMS, [list(streams), until], prepare=True)
+        return self._entries(cursor.fetchall())
+
+    def _entries(self, rows: Iterable[Sequence[Any]]) -> list[Entry]:
+        return [
+            Entry(at, recorded, stream, version, topic, state, self.decode)
+            for at, recorded, stream, version, topic, state in rows
+        ]
 
 
 class Projector:
@@ -268,6 +317,7 @@ class Projector:
         self._feed = feed
         self._opener = opener
         self._batch_events = batch_events
+        self._memories: dict[str, tuple[int, Memory]] = {}
 
     def advance(self, projection: Projection, *, tracked_as: str | None = None) -> int:
         """Project one batch; return the position reached, 0 if there was nothing to do."""
@@ -279,10 +329,12 @@ class Projector:
             if not entries:
                 return 0
             reached = entries[-1].position
-            self._project(projection, name, entries)
+            memory = self._project(projection, name, entries, position)
             connection.execute(_MOVE_POSITION, [reached, name])
             connection.execute(_NOTIFY, [PROJECTED_CHANNEL, f"{name} {reached}"])
-            return reached
+        if memory is not None:
+            self._memories[name] = (reached, memory)
+        return reached
 
     def _locked_position(self, name: str) -> int:
         row = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
@@ -292,22 +344,42 @@ class Projector:
         assert row is not None
         return int(row[0])
 
-    def _project(self, projection: Projection, name: str, entries: list[Entry]) -> None:
-        wanted = [entry for entry in entries if projection.handler(entry.topic)]
+    def _project(
+        self, projection: Projection, name: str, entries: list[Entry], position: int
+    ) -> Memory | None:
+        memory = self._memory(projection, name, position)
+        topics = frozenset() if memory is None else memory.TOPICS
+        wanted = [e for e in entries if projection.handler(e.topic) or e.topic in topics]
         if not wanted:
-            return
+            return memory
         wanted = self._park_behind(name, wanted)
         try:
             with self._connection.transaction():
-                self._fold(projection, wanted)
+                self._fold(projection, wanted, memory)
         except psycopg.OperationalError:
             raise  # the database's trouble, not an event's
         except Exception:  # noqa: BLE001  one of the events is poison: find out which
-            self._one_by_one(projection, name, wanted)
+            memory = self._memory(projection, name, position)
+            self._one_by_one(projection, name, wanted, memory)
+        return memory
 
-    def _fold(self, projection: Projection, entries: list[Entry]) -> None:
-        batch = Batch(self._opener)
-        streams = list({entry.stream.int: entry.stream for entry in entries}.values())
+    def _memory(self, projection: Projection, name: str, position: int) -> Memory | None:
+        """Return what a projection remembers at a position; it is changed by who gets it."""
+        if projection.remembers is None:
+            return None
+        known_at, memory = self._memories.pop(name, (-1, None))
+        if memory is None or known_at != position:
+            memory = projection.remembers()
+            self._feed.remember(self._connection, memory, position)
+        return memory
+
+    def _past(self, streams: Sequence[UUID], until: int) -> list[Entry]:
+        return self._feed.streams(self._connection, streams, until)
+
+    def _fold(self, projection: Projection, entries: list[Entry], memory: Memory | None) -> None:
+        batch = Batch(self._opener, memory, self._past)
+        handled = [entry for entry in entries if projection.handler(entry.topic)]
+        streams = list({stream.int: stream for stream in map(projection.stream, handled)}.values())
         for table in projection.keyed:
             batch.load(self._connection, table, streams)
         reveals = projection.reveals
@@ -315,7 +387,7 @@ class Projector:
             subjects = {
                 value.subject.int: value.subject
                 for event in (
-                    entry.event for entry in entries if reveals is True or entry.topic in reveals
+                    entry.event for entry in handled if reveals is True or entry.topic in reveals
                 )
                 for name in personal_fields(type(event))  # type: ignore[arg-type]
                 if isinstance(value := getattr(event, name), Sealed)
@@ -326,12 +398,16 @@ class Projector:
                     cursor.execute(_SELECT_KEYS, [list(subjects.values())], prepare=True).fetchall()
                 )
         for entry in entries:
+            if memory is not None and entry.topic in memory.TOPICS:
+                memory.apply(entry.event, entry.position)
             handler = projection.handler(entry.topic)
             if handler is not None:
                 handler(projection, entry.event, entry, batch)
         batch.store(self._connection, projection.tables)
 
-    def _one_by_one(self, projection: Projection, name: str, entries: list[Entry]) -> None:
+    def _one_by_one(
+        self, projection: Projection, name: str, entries: list[Entry], memory: Memory | None
+    ) -> None:
         stuck: set[UUID] = set()
         for entry in entries:
             if entry.stream in stuck:
@@ -339,7 +415,7 @@ class Projector:
                 continue
             try:
                 with self._connection.transaction():
-                    self._fold(projection, [entry])
+                    self._fold(projection, [entry], memory)
             except psycopg.OperationalError:
                 raise
             except Exception as error:  # noqa: BLE001  parked and shown, whatever it is

@@ -21,7 +21,7 @@ KEYS = "SELECT subject, key_version, master, wrapped FROM keys.subject_keys"
 # Ids made by the clock are of version 7; a customer known by a reference has one by the master key.
 MADE_BY_CLOCK = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 NOT_CONTENT = {"number", "customer"}
-ELSEWHERE = ("api_key.", "complaint_policy.")
+ELSEWHERE = ("api_key.", "complaint_policy.", "service_level_policy.", "calendar.")
 """What belongs to the deployment, not to the company that is played."""
 
 

@@ -37,7 +37,8 @@ BANNED_NAMES = {
 }
 READS = {
     *("shipments", "complaints", "workQueue", "ratings", "satisfaction", "improvements"),
-    *("complaintPolicies", "notices", "units", "staff"),
+    "appeals",
+    *("complaintPolicies", "serviceLevelPolicies", "notices", "units", "staff"),
     *("caseHistory", "caseState", "personalData", "systemState"),
 }
 NO_PARTS_OF_A_CASE = {"customer", "parent", "unit"}

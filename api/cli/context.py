@@ -13,10 +13,10 @@ from api.bootstrap import open_dispatcher
 from api.database import Database, DatabaseUnusableError, open_database
 from api.logs import configure_logging
 from api.settings import Settings, SettingsError
-from application.complaint_policies import load_standard_content
 from application.dispatch import Call, Dispatcher
 from application.eventstore.errors import NotStoredError, OutcomeUnknownError
 from application.permissions import Caller
+from application.standard_content import load_standard_content
 from domain.metadata import Source, SourceKind
 from domain.roles import PersonId, Role
 
@@ -64,7 +64,7 @@ async def open_commands() -> AsyncIterator[Dispatcher]:
         async with open_dispatcher(
             opened.conninfo, opened.master, zone=chosen.timezone, cached=_CACHED
         ) as dispatcher:
-            await load_standard_content(dispatcher, _SYSTEM)
+            await load_standard_content(dispatcher, _SYSTEM, chosen.timezone)
             yield dispatcher
 
 
@@ -75,7 +75,7 @@ def ship_content(chosen: Settings, opened: Database) -> None:
         async with open_dispatcher(
             opened.conninfo, opened.master, zone=chosen.timezone, cached=_CACHED
         ) as dispatcher:
-            await load_standard_content(dispatcher, _SYSTEM)
+            await load_standard_content(dispatcher, _SYSTEM, chosen.timezone)
 
     run(load)
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from api.cli.calendars import calendar
 from api.cli.demo import demo
 from api.cli.imports import import_files
 from api.cli.keys import keys
@@ -25,6 +26,7 @@ app.command(epilog="Example: redress project")(project)
 app.command(epilog="Example: redress notices")(notices)
 app.command("rebuild", epilog="Example: redress rebuild complaints")(rebuild_models)
 app.add_typer(keys, name="keys")
+app.add_typer(calendar, name="calendar")
 app.command(epilog="Example: redress doctor --json")(doctor)
 
 

@@ -27,11 +27,13 @@ from api.graphql.compiler.selection import Selected
 from api.graphql.compiler.sql import NULL, Json, chosen, expression, scalar
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import Connection, as_uuid, connection_of, global_id
-from api.graphql.reach import CASES, cases_within, of_any
+from api.graphql.reach import CASES, CLOCK_RECORDS, cases_within, of_any
 from api.graphql.scalars import AsOf, Lang, Long
+from domain.case_clocks import CaseClocks
 from domain.complaint import Complaint
 from domain.metadata import SourceKind
 from domain.roles import Role
+from projections.appeals import APPEALS
 from projections.audit import CASE_ENTRIES, CaseEntryRow
 from projections.improvements import IMPROVEMENTS
 from projections.notices import NOTICES
@@ -42,8 +44,10 @@ _LINKED: Final = sql.SQL("""
 SELECT to_id FROM read.case_links WHERE from_id = %s AND {until}
 UNION SELECT from_id FROM read.case_links WHERE to_id = %s AND {until}
 """)
-_OF_STAFF: Final = (*CASES, IMPROVEMENTS, NOTICES)
-"""Whose histories staff read as far as they reach; partners read those of cases."""
+_OF_CASES: Final = (*CASES, CLOCK_RECORDS)
+"""Whose histories partners read: those of cases and of their clocks."""
+_OF_STAFF: Final = (*_OF_CASES, IMPROVEMENTS, NOTICES)
+"""Whose histories staff read as far as they reach."""
 _PAGE: Final = 500
 
 
@@ -60,6 +64,8 @@ _TOLD_TO_PARTNERS: Final = {
     Complaint.AccusedNamed.TOPIC: ("The person complained about was named", "已确认被投诉人"),
     Complaint.Assigned.TOPIC: ("Assigned to the responsible department", "已分派至责任部门"),
     Complaint.Escalated.TOPIC: ("Escalated", "已升级"),
+    CaseClocks.Alerted.TOPIC: ("Supervisor alert about a deadline", "时限督办提醒"),
+    CaseClocks.Rebased.TOPIC: ("Put under other service levels", "服务时限已变更"),
 }
 """Sentences of events whose own ones name staff; nor do partners read their reasons."""
 
@@ -211,7 +217,7 @@ async def readable(
 
 
 def _told_of(context: Context) -> Sequence[Table[Any]]:
-    return _OF_STAFF if context.caller.partner is None else CASES
+    return _OF_STAFF if context.caller.partner is None else _OF_CASES
 
 
 def _history(selected: Selected, planning: Any) -> Json:

@@ -19,6 +19,7 @@ from application.complaint_notes import (
     ReassessSeverity,
     ReclassifyComplaint,
     RecordQualityStep,
+    SeekCompensation,
     SettleChecklistItem,
     SupersedeEvidence,
 )
@@ -229,6 +230,12 @@ class Mutation:
         "Tell the customer how the case stands.",
         GiveFeedbackInput,
         lambda given: GiveFeedback(**common(given), feedback=given.feedback),
+    )
+    seek_compensation = complaint_command(
+        "SeekCompensation",
+        "Note that the customer asks for compensation; once more changes nothing.",
+        ComplaintInput,
+        lambda given: SeekCompensation(**common(given)),
     )
     settle_checklist_item = complaint_command(
         "SettleChecklistItem",

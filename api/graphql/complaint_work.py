@@ -45,7 +45,9 @@ from domain.text import code
 class ReceiveComplaintInput:
     """Who complains, of what, and what they ask for.
 
-    Without a noticeChannel or a language, contact and facts suggest them.
+    Without a noticeChannel or a language, contact and facts suggest them. serviceLevels is the
+    code of the service-level policy that the customer's contract names; partners cannot give it,
+    since theirs follows from their account.
     """
 
     channel: Channel
@@ -65,6 +67,8 @@ class ReceiveComplaintInput:
     partner_reference: str | None = None
     notice_channel: NoticeChannel | None = None
     language: Language | None = None
+    seeks_compensation: bool = False
+    service_levels: str | None = None
     occurred_at: datetime | None = None
     reason: str | None = None
 
@@ -165,6 +169,8 @@ def _receive(given: ReceiveComplaintInput) -> ReceiveComplaint:
         partner_reference=given.partner_reference,
         notice_channel=given.notice_channel,
         language=given.language,
+        seeks_compensation=given.seeks_compensation,
+        service_levels=given.service_levels,
     )
     return ReceiveComplaint(received=received, occurred_at=given.occurred_at, reason=given.reason)
 

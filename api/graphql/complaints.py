@@ -120,6 +120,12 @@ class Complaint(Node):
     disputes: int
     score: int | None
     import_source: str | None
+    seeks_compensation: bool = strawberry.field(
+        description="Whether the customer asks for compensation."
+    )
+    service_levels: str | None = strawberry.field(
+        description="The code of the service-level policy that the customer's contract names."
+    )
     historical: bool
     version: int
     state: ComplaintState

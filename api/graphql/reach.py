@@ -8,11 +8,13 @@ from uuid import UUID
 from psycopg import AsyncConnection, sql
 
 from application.permissions import Reach, Way
+from projections.appeals import APPEALS
 from projections.complaints import COMPLAINTS
 from projections.improvements import IMPROVEMENTS
 from projections.notices import NOTICES
 from projections.paging import AnyOf, Condition, OfAny
 from projections.ratings import RATINGS
+from projections.service_levels import SLA_CLOCKS, SLA_DOCKETS, SLA_PAST, DocketRow
 from projections.shipments import SHIPMENTS
 from projections.tables import Table
 
@@ -41,11 +43,19 @@ REACHED: Final[Mapping[str, Reached]] = {
         "shipments", {"partner": "partner", "region": "region", "outlet": "outlet"}
     ),
     IMPROVEMENTS.name: Reached("improvements", {"person": "owner", "department": "department"}),
+    APPEALS.name: Reached(
+        "appeals", {"department": "department", "region": "region", "outlet": "outlet"}
+    ),
     NOTICES.name: Reached("notices", case="case_id"),
     RATINGS.name: Reached("ratings", case="subject"),
+    SLA_DOCKETS.name: Reached("slaClocks", case="case_id"),
+    SLA_CLOCKS.name: Reached("slaClocks", case="case_id"),
+    SLA_PAST.name: Reached("slaClocks", case="case_id"),
 }
 """Tables that are not here hold parts of a case, asked for through it, or no cases at all."""
-CASES: Final = (COMPLAINTS, SHIPMENTS)
+CASES: Final = (COMPLAINTS, SHIPMENTS, APPEALS)
+CLOCK_RECORDS: Final = Table(SLA_DOCKETS.name, DocketRow, key="stream")
+"""The streams of what is put on record of the clocks of cases."""
 
 
 def within(table: Table[Any], reach: Reach) -> list[Condition]:

@@ -299,6 +299,14 @@ class ComplaintMapping(_Table):
     outlet: Value | None = None
     accused: Value | None = None
     partner_reference: Value | None = None
+    answered_at: Time | None = None
+    answer: Value | None = None
+
+    @model_validator(mode="after")
+    def _answers_at_a_time(self) -> Self:
+        if self.answer is not None and self.answered_at is None:
+            raise ValueError("answer needs answered_at: when the customer was told")
+        return self
 
 
 class Mapping(_Table):

@@ -14,6 +14,7 @@ from application.complaints import (
     NAME_LENGTH,
     SUBJECT_LENGTH,
     TEXT_LENGTH,
+    GivenAnswer,
     ImportComplaint,
     ReceivedComplaint,
 )
@@ -56,6 +57,8 @@ from domain.text import checked_text
 E = TypeVar("E", bound=Labelled)
 
 PLACE_LENGTH: Final = 100
+ANSWER: Final = "Answered; the text of the answer was not handed over. 已答复；答复原文未移交。"
+"""What stands for the answer of a complaint of which only the time of the answer is known."""
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 _YES: Final = frozenset({"true", "yes", "y", "1"})
@@ -196,13 +199,27 @@ class Translator:
                 spec.partner_reference, row, at + "partner_reference", PARTNER_REFERENCE_LENGTH
             ),
         )
+        received_at = _required(
+            self._past(spec.received_at, row, at + "received_at"), at + "received_at"
+        )
         return ImportComplaint(
-            occurred_at=_required(
-                self._past(spec.received_at, row, at + "received_at"), at + "received_at"
-            ),
+            occurred_at=received_at,
             key=_key(spec.key, row, at + "key", PARTNER_REFERENCE_LENGTH),
             received=received,
+            answered=self._answer(spec, row, received_at),
         )
+
+    def _answer(
+        self, spec: ComplaintMapping, row: "_Cells", received_at: datetime
+    ) -> GivenAnswer | None:
+        """Read when the customer was told, and what; without a time nobody was."""
+        at = self._past(spec.answered_at, row, "complaint.answered_at")
+        if at is None:
+            return None
+        if at < received_at:
+            raise InvalidValueError("complaint.answered_at", Rule.BEFORE, received_at.isoformat())
+        answer = self._text(spec.answer, row, "complaint.answer", TEXT_LENGTH)
+        return GivenAnswer(at=at, answer=answer or ANSWER)
 
     def _raw(self, value: Value | None, row: "_Cells", path: str) -> str:
         """Return what the mapping finds for a value, mapped, blank if nothing."""

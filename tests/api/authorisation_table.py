@@ -31,6 +31,9 @@ QUESTIONS: dict[str, tuple[str, set[Role]]] = {
     "complaints": ("complaints { totalCount }", READERS),
     "complaintCounts": ("complaintCounts { count }", READERS),
     "complaintPolicies": ("complaintPolicies { totalCount }", READERS),
+    "serviceLevelPolicies": ("serviceLevelPolicies { totalCount }", READERS),
+    "clockMarks": ("clockMarks { code }", READERS),
+    "calendars": ("calendars { code }", READERS),
     "workQueue": ("workQueue { totalCount }", READERS),
     "ratings": ("ratings { totalCount }", READERS),
     "satisfaction": ("satisfaction(groupBy: REGION) { total { count } }", READERS),
@@ -39,6 +42,9 @@ QUESTIONS: dict[str, tuple[str, set[Role]]] = {
     "caseHistory": (f'caseHistory(caseId: "{NOBODY}") {{ topic }}', READERS),
     "caseState": (f'caseState(caseId: "{NOBODY}", asOf: {{position: 1}}) {{ kind }}', READERS),
     "improvements": ("improvements { totalCount }", STAFF),
+    "appeal": (f'appeal(id: "{NOBODY}") {{ id }}', STAFF),
+    "appeals": ("appeals { totalCount }", STAFF),
+    "appealCounts": ("appealCounts(groupBy: MONTH) { received }", STAFF),
     "notices": ("notices { totalCount }", STAFF),
     "unit": ('unit(kind: REGION, code: "east") { id }', STAFF),
     "units": ("units { totalCount }", STAFF),
@@ -48,9 +54,10 @@ QUESTIONS: dict[str, tuple[str, set[Role]]] = {
 NODES = {
     "Complaint": READERS,
     "Shipment": READERS,
-    **dict.fromkeys(("Improvement", "Notice", "Unit", "Person", "Appointment"), STAFF),
+    **dict.fromkeys(("Appeal", "Improvement", "Notice", "Unit", "Person", "Appointment"), STAFF),
 }
 _ACTION = {"improvementId": NOBODY}
+_APPEAL = {"appealId": NOBODY}
 _UNIT = {"kind": "OUTLET", "code": "lake"}
 _LATER = {"startsAt": "2999-01-01T00:00:00Z"}
 # Every subscription, and who may follow something by it.
@@ -59,6 +66,18 @@ ORDERS: dict[str, dict[str, Any]] = {
     **{name: {"complaintId": NOBODY} | given for name, given in COMMANDS.items()},
     "receiveComplaint": complaint_input(),
     "adoptComplaintPolicy": TERMS | {"effectiveFrom": "2000-01-01T00:00:00Z"},
+    "adoptServiceLevelPolicy": {
+        "code": "shop",
+        "nameEn": "shop",
+        "nameZh": "店",
+        "timeZone": "Asia/Shanghai",
+        "clocks": [],
+        "effectiveFrom": "2000-01-01T00:00:00Z",
+    },
+    "endServiceLevelPolicy": {"code": "nowhere", "effectiveFrom": "2999-01-01T00:00:00Z"},
+    "foundCalendar": {"code": "south", "nameEn": "South", "nameZh": "南方"},
+    "publishCalendarYear": {"calendar": "none", "year": 2026, "days": [], "source": "notice"},
+    "correctCalendar": {"calendar": "none", "source": "notice", "reason": "late"},
     "raiseImprovement": {
         "complaintId": NOBODY,
         "department": "hub",
@@ -71,6 +90,19 @@ ORDERS: dict[str, dict[str, Any]] = {
     "handOverImprovement": _ACTION | {"owner": "agent-6"},
     "completeImprovement": _ACTION | {"result": "done"},
     "cancelImprovement": _ACTION | {"reason": "no"},
+    "receiveAppeal": {
+        "complaintId": NOBODY,
+        "authority": "OTHER",
+        "reference": "7",
+        "cause": "DELAY",
+        "facts": "未答复",
+    },
+    "recordAppealFinding": _APPEAL | {"valid": True, "finding": "属实"},
+    "determineAppealLiability": _APPEAL
+    | {"liability": "SHARED", "ruleSource": "LAW", "rule": "art. 27"},
+    "settleAppeal": _APPEAL | {"measures": ["APOLOGY"]},
+    "answerAppeal": _APPEAL | {"answer": "已办"},
+    "withdrawAppeal": _APPEAL,
     "resolveNoticeDoubt": {"noticeId": NOBODY, "delivered": True},
     "foundUnit": _UNIT | {"nameEn": "Lake", "nameZh": "湖"},
     "renameUnit": {"unit": _UNIT, "nameEn": "Lake", "nameZh": "湖"},

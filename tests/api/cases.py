@@ -15,7 +15,7 @@ _NO_INPUT_OF_ITS_OWN: Final = {
     **dict.fromkeys(
         (
             *("registerComplaint", "startInvestigation", "agreeResolution", "closeComplaint"),
-            *("reopenComplaint", "withdrawComplaint"),
+            *("reopenComplaint", "withdrawComplaint", "seekCompensation"),
         ),
         "ComplaintInput",
     ),
@@ -177,6 +177,7 @@ COMMANDS: Final[dict[str, dict[str, Any]]] = {
     "nameAccused": {"accused": "courier-7"},
     "escalateComplaint": {"to": "m-1", "demandedBy": "MANAGER", "reason": "重大"},
     "giveFeedback": {"feedback": "核查中"},
+    "seekCompensation": {},
     "settleChecklistItem": {"item": "verify_facts", "outcome": "DONE"},
     "recordQualityStep": {"step": "ENGINEER_ON_SITE"},
 }

@@ -20,6 +20,7 @@ from application.demonstration import Script
 from application.permissions import Caller
 from domain.organisation import UnitKey, UnitKind
 from domain.roles import PersonId, Role
+from tests.api.appeals import ANSWERED, REJECTED, VALID, led, received
 from tests.api.cases import EVIDENCE
 from tests.api.query_generator import Pools, QueryGenerator
 
@@ -56,6 +57,8 @@ def company(shared: Any, play: Any) -> Any:
             shared.command("assignComplaint", given | {"department": "hub", "handler": "h-1"})
             shared.command("addEvidence", given | EVIDENCE | {"sha256": "1" * 64})
             shared.command("linkComplaint", given | {"waybill": waybill})
+            steps = (ANSWERED, REJECTED, VALID, ())[number]
+            led(shared, received(shared, case["id"], facts='Sp"ät\\ / 晚到'), steps)
     shared.until(lambda: shared.get("/health/ready").json()["lag_events"]["audit"] == 0)
     return shared
 
@@ -110,6 +113,7 @@ def pools(company: Any) -> Pools:
     kinds = {
         "Complaint": "complaints", "Shipment": "shipments", "Unit": "units", "Person": "people",
         "Appointment": "appointments", "Improvement": "improvements", "Notice": "notices",
+        "Appeal": "appeals",
     }  # fmt: skip
     ids = {
         kind: [global_id(kind, key) for key in column(f"SELECT id FROM read.{table} LIMIT 200")]  # noqa: S608
@@ -122,7 +126,9 @@ def pools(company: Any) -> Pools:
         "ids": everything,
         "caseId": [*ids["Complaint"], *ids["Shipment"][:20]],
         "complaintId": ids["Complaint"],
-        "number": column("SELECT number FROM read.complaints"),
+        "number": column(
+            "SELECT number FROM read.complaints UNION SELECT number FROM read.appeals"
+        ),
         "waybill": column("SELECT waybill FROM read.complaints"),
         "code": column("SELECT code FROM read.units"),
         "person": column("SELECT person FROM read.people"),

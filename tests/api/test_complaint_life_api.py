@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from api.bootstrap import open_dispatcher
+from application.dispatch import Call
+from application.permissions import Caller
+from application.service_level_policies import ShipServiceLevelPolicies
 from domain.complaint_life import ComplaintState
 from domain.complaint_policy import DEFAULT_TERMS
+from domain.roles import PersonId, Role
 from tests.api.cases import (
     AGREED,
     ANSWERED,
@@ -35,7 +40,9 @@ from tests.api.cases import (
     tell,
     written,
 )
+from tests.api.conftest import ZONE
 
+SYSTEM = Call(caller=Caller("system", PersonId("system"), Role.SYSTEM))
 WHOLE = """state en: stateLabel zh: stateLabel(lang: ZH) stateSince changedAt open
   department handler
   step { state owner hours since dueAt en: ownerLabel zh: ownerLabel(lang: ZH) }
@@ -341,6 +348,35 @@ def test_evidence_is_a_numbered_reference_that_is_only_ever_superseded(shared: A
     assert hidden[1]["sha256"] == digest
 
 
+def test_a_case_shows_that_compensation_is_sought_from_the_beginning_or_later(shared: Any) -> None:
+    fields = "seeksCompensation serviceLevels version"
+    sought, later = taken(shared, seeksCompensation=True), taken(shared)
+    assert case_of(shared, later, fields) == {
+        "seeksCompensation": False,
+        "serviceLevels": None,
+        "version": 1,
+    }
+    for case, versions in ((sought, (1, 1)), (later, (2, 2))):
+        for version in versions:
+            done(shared, "seekCompensation", complaintId=case)
+            found = case_of(shared, case, fields)
+            assert (found["seeksCompensation"], found["version"]) == (True, version)
+
+
+def test_a_case_shows_the_service_levels_that_the_contract_names(shared: Any) -> None:
+    async def ship() -> None:
+        database = shared.database
+        async with open_dispatcher(database.conninfo, database.master, zone=ZONE) as door:
+            await door.execute(ShipServiceLevelPolicies(time_zone=ZONE.key), SYSTEM)
+
+    shared.run(ship())
+
+    case = taken(shared, serviceLevels="key_account")
+
+    for role in ("front_desk", "auditor"):
+        assert case_of(shared, case, "serviceLevels", role) == {"serviceLevels": "key_account"}
+
+
 def test_remarks_stand_in_the_order_of_the_log_with_their_authors(shared: Any) -> None:
     case = taken(shared, REGISTERED)
     said = [
@@ -563,6 +599,7 @@ def test_every_event_of_a_case_is_a_sentence_in_both_languages(shared: Any) -> N
         ("escalateComplaint", {"to": "m-1", "demandedBy": "MANAGER", "reason": "重大"}),
         ("nameAccused", {"accused": "courier-7"}),
         ("giveFeedback", {"feedback": "核查中"}),
+        ("seekCompensation", {}),
         ("settleChecklistItem", {"item": "meeting", "outcome": "DONE"}),
         ("recordQualityStep", {"step": "MEETING_HELD", "departments": ["R&D"]}),
         ("waitForCustomer", {"asked": "请补充"}),

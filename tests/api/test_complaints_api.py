@@ -276,6 +276,9 @@ def test_refusals_name_what_is_wrong(api: Any) -> None:
         ({"occurredAt": "2999-01-01T00:00:00Z"}, "occurredAt", "in_the_future"),
         ({"customerReference": ""}, "customerReference", "required"),
         ({"partnerReference": "x" * 101}, "partnerReference", "too_long"),
+        ({"serviceLevels": "Key account"}, "serviceLevels", "code_format"),
+        ({"serviceLevels": "\u0000"}, "serviceLevels", "code_format"),
+        ({"serviceLevels": "nobodys"}, "serviceLevels", "not_in_list"),
     ],
 )
 def test_a_value_that_breaks_a_rule_is_refused_by_name(

@@ -20,7 +20,7 @@ from domain.metadata import Metadata, Source, SourceKind
 from domain.personal import PersonalText
 from domain.roles import PersonId, Role
 from projections.audit import MOST_LINKS, sentences
-from projections.engine import SENTENCES, says
+from projections.sentences import SENTENCES, says
 
 ZONE = ZoneInfo("Asia/Shanghai")
 HISTORY = """

@@ -23,9 +23,11 @@ from tests.api.cases import (
     taken,
     tell,
 )
+from tests.api.conftest import complaint_input
 
 ACTS = {
     "addEvidence": (REGISTERED, "REGISTERED"),
+    "seekCompensation": (REGISTERED, "REGISTERED"),
     "agreeResolution": (PROPOSED, "AGREED"),
     "rejectResolution": (PROPOSED, "INVESTIGATING"),
     "disputeAnswer": (ANSWERED, "INVESTIGATING"),
@@ -79,6 +81,15 @@ def test_what_is_the_companys_to_do_is_not_the_partners(shared: Any, command: st
     answer = refused(shared, command, "partner", complaintId=case, **COMMANDS[command])
 
     assert answer == ("NotPermitted", "permissions")
+
+
+def test_a_partner_names_no_service_levels_since_they_follow_from_its_account(shared: Any) -> None:
+    for code in ("default", "nobodys"):
+        answer = refused(
+            shared, "receiveComplaint", "partner", **complaint_input(serviceLevels=code)
+        )
+
+        assert answer == ("InvalidValue serviceLevels", "not_in_list")
 
 
 def test_a_partner_finds_its_own_cases_wherever_it_looks(shared: Any) -> None:

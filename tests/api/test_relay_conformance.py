@@ -29,11 +29,13 @@ from domain.metadata import Source, SourceKind
 from domain.notice import NoticeTemplate
 from domain.notifying import Language, NoticeChannel
 from domain.roles import PersonId, Role
+from tests.api.appeals import received
 from tests.api.cases import ago
 from tests.api.conftest import RECEIVE, ZONE, complaint_input, mutation
 
 WINDOW = {"first": "Int", "after": "String", "last": "Int", "before": "String"}
 NODES = {
+    "Appeal": "appeals(first: 3) { edges { node { id } } }",
     "Appointment": "staff(first: 3) { edges { node { id } } }",
     "Complaint": "complaints(first: 3) { edges { node { id } } }",
     "Improvement": "improvements(first: 3) { edges { node { id } } }",
@@ -43,7 +45,10 @@ NODES = {
     "Person": 'person(person: "demo.back.1") { id }',
 }
 """Where objects of each type that implements Node are found without knowing their ids."""
-PARTS = {"CaseEntry", "ComplaintPolicy", "Evidence", "Rating", "Remark"}
+PARTS = {
+    *("Calendar", "CaseEntry", "ComplaintPolicy", "Evidence", "Rating", "Remark"),
+    "ServiceLevelPolicy",
+}
 """Have an id of their own kind, so that a cache may keep them, but are read with their object."""
 PAIRS = {"PolicyReference", "PolicyVersion"}
 """Name a version by two fields; their id alone is no key for a cache."""
@@ -169,6 +174,7 @@ def examples(shared: Any, play: Any) -> dict[str, list[str]]:
     """Ids of some objects of every type that implements Node, from a company at work."""
     play(shared.database.conninfo, shared.database.master, Script(40, 7, date(2026, 3, 2)))
     shared.run(queue_notice(shared))
+    received(shared, shared.receive()["id"])
     shared.until(lambda: shared.get("/health/ready").json()["lag_events"]["audit"] == 0)
     ids = {}
     for kind, question in NODES.items():

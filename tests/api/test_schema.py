@@ -32,7 +32,7 @@ WRITING = bool(os.environ.get("REDRESS_WRITE_SCHEMA"))
 BY_COMMAND_LINE_ONLY = {"issueApiKey", "revokeApiKey"}
 BY_THE_SYSTEM_ONLY = {
     *("queueNotice", "recordNoticeSent", "recordNoticeFailed", "recordNoticeInDoubt"),
-    "shipComplaintPolicy",
+    *("shipComplaintPolicy", "shipServiceLevelPolicies", "shipCalendar"),
 }
 QUERIES = {
     *("complaint", "complaints", "shipment", "shipments", "caseHistory", "caseState"),

@@ -8,6 +8,20 @@ from uuid import UUID, uuid4
 import pytest
 
 from application.api_keys import IssueApiKey, RevokeApiKey
+from application.appeals import (
+    AnswerAppeal,
+    DetermineAppealLiability,
+    ReceiveAppeal,
+    RecordAppealFinding,
+    SettleAppeal,
+    WithdrawAppeal,
+)
+from application.calendars import (
+    CorrectCalendar,
+    FoundCalendar,
+    PublishCalendarYear,
+    ShipCalendar,
+)
 from application.complaint_endings import (
     CloseComplaint,
     DisputeAnswer,
@@ -26,6 +40,7 @@ from application.complaint_notes import (
     ReassessSeverity,
     ReclassifyComplaint,
     RecordQualityStep,
+    SeekCompensation,
     SettleChecklistItem,
     SupersedeEvidence,
 )
@@ -69,6 +84,11 @@ from application.notices import (
 )
 from application.organisation import CloseUnit, FoundUnit, MoveUnit, RenameUnit
 from application.permissions import Caller
+from application.service_level_policies import (
+    AdoptServiceLevelPolicy,
+    EndServiceLevelPolicy,
+    ShipServiceLevelPolicies,
+)
 from application.shipments import (
     ImportShipment,
     RateDelivery,
@@ -77,6 +97,8 @@ from application.shipments import (
     RecordShipment,
 )
 from application.staff import AppointPerson, EndAppointment, JoinStaff
+from domain.calendar import CalendarFacts
+from domain.appeal import AppealAuthority, AppealLiability
 from domain.categories import Category
 from domain.complaint_policy import DEFAULT_TERMS
 from domain.complaint_words import (
@@ -102,6 +124,7 @@ from domain.notifying import Language, NoticeChannel
 from domain.organisation import UnitKey, UnitKind
 from domain.rating import Score
 from domain.roles import PersonId, Role
+from domain.service_levels.standard import standard_terms
 from domain.shipment import Milestone, MilestoneKind, ServiceClass, ShipmentFacts
 
 WAYBILL = Waybill("SF1234567890")
@@ -126,6 +149,7 @@ RECEIVE = ReceiveComplaint(received=RECEIVED)
 ANYTHING = uuid4()
 CASE: dict[str, Any] = {"complaint": ANYTHING}
 ACTION: dict[str, Any] = {"improvement": ANYTHING}
+APPEAL: dict[str, Any] = {"appeal": ANYTHING}
 SOMEBODY = PersonId("agent-1")
 OUTLET = UnitKey(UnitKind.OUTLET, "west-lake")
 REGION = UnitKey(UnitKind.REGION, "east")
@@ -179,6 +203,7 @@ EXAMPLES: dict[str, Command[Any]] = {
     "nameAccused": NameAccused(**CASE, accused=PersonId("courier-8")),
     "escalateComplaint": EscalateComplaint(**CASE, to=SOMEBODY, demanded_by=DemandedBy.CUSTOMER),
     "giveFeedback": GiveFeedback(**CASE, feedback="we are looking"),
+    "seekCompensation": SeekCompensation(**CASE),
     "settleChecklistItem": SettleChecklistItem(
         **CASE, item="verify_facts", outcome=ChecklistOutcome.DONE
     ),
@@ -186,6 +211,17 @@ EXAMPLES: dict[str, Command[Any]] = {
     "importComplaint": ImportComplaint(key="1", received=RECEIVED),
     "adoptComplaintPolicy": AdoptComplaintPolicy(terms=DEFAULT_TERMS, effective_from=IN_APRIL),
     "shipComplaintPolicy": ShipComplaintPolicy(),
+    "adoptServiceLevelPolicy": AdoptServiceLevelPolicy(
+        code="shop", terms=standard_terms("Asia/Shanghai")["default"], effective_from=IN_APRIL
+    ),
+    "endServiceLevelPolicy": EndServiceLevelPolicy(code="shop", effective_from=IN_APRIL),
+    "shipServiceLevelPolicies": ShipServiceLevelPolicies(time_zone="Asia/Shanghai"),
+    "foundCalendar": FoundCalendar(facts=CalendarFacts("south", "South", "南方")),
+    "publishCalendarYear": PublishCalendarYear(
+        calendar="south", year=2026, days=(), source="a notice"
+    ),
+    "correctCalendar": CorrectCalendar(calendar="south", days=(), source="a notice"),
+    "shipCalendar": ShipCalendar(calendar="weekends"),
     "raiseImprovement": RaiseImprovement(
         **CASE, department="north", owner=SOMEBODY, due_at=IN_APRIL, task="train"
     ),
@@ -194,6 +230,20 @@ EXAMPLES: dict[str, Command[Any]] = {
     "handOverImprovement": HandOverImprovement(**ACTION, owner=SOMEBODY),
     "completeImprovement": CompleteImprovement(**ACTION, result="trained"),
     "cancelImprovement": CancelImprovement(**ACTION),
+    "receiveAppeal": ReceiveAppeal(
+        **CASE,
+        authority=AppealAuthority.HOTLINE_12305,
+        reference="7",
+        cause=Category.LOSS,
+        facts=SECRET,
+    ),
+    "recordAppealFinding": RecordAppealFinding(**APPEAL, valid=True, finding="lost"),
+    "determineAppealLiability": DetermineAppealLiability(
+        **APPEAL, liability=AppealLiability.COMPANY, rule_source=RuleSource.LAW, rule="art. 27"
+    ),
+    "settleAppeal": SettleAppeal(**APPEAL, measures=(Measure.APOLOGY,)),
+    "answerAppeal": AnswerAppeal(**APPEAL, answer="settled"),
+    "withdrawAppeal": WithdrawAppeal(**APPEAL),
     "foundUnit": FoundUnit(unit=OUTLET, name_en="West Lake", name_zh="西湖"),
     "renameUnit": RenameUnit(unit=OUTLET, name_en="Lake", name_zh="湖"),
     "moveUnit": MoveUnit(unit=OUTLET, parent=REGION),
@@ -271,17 +321,31 @@ MAY = {
     "nameAccused": ("f", "bghi", ""),
     "escalateComplaint": ("f", "bgh", ""),
     "giveFeedback": ("f", "bghi", ""),
+    "seekCompensation": ("f", "bghi", "p"),
     "settleChecklistItem": ("f", "bghi", ""),
     "recordQualityStep": ("f", "bghi", ""),
     "importComplaint": ("as", "", ""),
     "adoptComplaintPolicy": ("a", "", ""),
     "shipComplaintPolicy": ("s", "", ""),
+    "adoptServiceLevelPolicy": ("a", "", ""),
+    "endServiceLevelPolicy": ("a", "", ""),
+    "shipServiceLevelPolicies": ("s", "", ""),
+    "foundCalendar": ("a", "", ""),
+    "publishCalendarYear": ("a", "", ""),
+    "correctCalendar": ("a", "", ""),
+    "shipCalendar": ("s", "", ""),
     "raiseImprovement": ("fc", "bgh", ""),
     "noteImprovementProgress": ("fc", "bghi", ""),
     "rescheduleImprovement": ("c", "h", ""),
     "handOverImprovement": ("c", "h", ""),
     "completeImprovement": ("fc", "bghi", ""),
     "cancelImprovement": ("c", "h", ""),
+    "receiveAppeal": ("f", "bgh", ""),
+    "recordAppealFinding": ("c", "bh", ""),
+    "determineAppealLiability": ("c", "bh", ""),
+    "settleAppeal": ("c", "bh", ""),
+    "answerAppeal": ("c", "bh", ""),
+    "withdrawAppeal": ("fc", "bgh", ""),
     "foundUnit": ("as", "", ""),
     "renameUnit": ("as", "", ""),
     "moveUnit": ("as", "", ""),
@@ -311,13 +375,14 @@ LAKE, HILL = (UnitKey(UnitKind.OUTLET, code) for code in ("lake", "hill"))
 HEAD = UnitKey(UnitKind.HEAD_OFFICE, "hq")
 BRANCH = UnitKey(UnitKind.BRANCH, "hub")
 # What these callers reach of the case in the hub, east, of the lake, that agent-5 has, of its
-# shipment and of its improvement action; they differ in units, and one is the person, one the shop.
+# shipment, of its improvement action and of an appeal; they differ in units, and one is the person,
+# one the shop.
 WHO: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "whole company": ({}, {"complaint", "shipment", "improvement"}),
-    "head office": ({"units": {HEAD, LINE}}, {"complaint", "shipment", "improvement"}),
-    "department": ({"units": {HUB, WEST}}, {"complaint", "improvement"}),
-    "region": ({"units": {LINE, EAST}}, {"complaint", "shipment"}),
-    "outlet": ({"units": {LAKE}}, {"complaint", "shipment"}),
+    "whole company": ({}, {"complaint", "shipment", "improvement", "appeal"}),
+    "head office": ({"units": {HEAD, LINE}}, {"complaint", "shipment", "improvement", "appeal"}),
+    "department": ({"units": {HUB, WEST}}, {"complaint", "improvement", "appeal"}),
+    "region": ({"units": {LINE, EAST}}, {"complaint", "shipment", "appeal"}),
+    "outlet": ({"units": {LAKE}}, {"complaint", "shipment", "appeal"}),
     "elsewhere": ({"units": {LINE, WEST, HILL, BRANCH}}, set()),
     "no unit": ({"units": set()}, set()),
     "handler": ({"units": {LINE}, "actor": HANDLER}, {"complaint", "improvement"}),
@@ -361,8 +426,10 @@ def test_each_role_reaches_what_the_table_says_and_nothing_else(office: Any) -> 
     raised = RaiseImprovement(
         complaint=office.closed(), department="hub", owner=HANDLER, due_at=later, task="train"
     )
+    appeal = replace(EXAMPLES["receiveAppeal"], complaint=case)  # type: ignore[call-arg]
     there = {
         "complaint": case,
+        "appeal": office.do(appeal).result,
         "shipment": shipment_id(WAYBILL),
         "improvement": office.do(raised).result,
     }
@@ -370,7 +437,8 @@ def test_each_role_reaches_what_the_table_says_and_nothing_else(office: Any) -> 
     before = office.now - timedelta(days=1)
     tried = 0
     for operation, example in EXAMPLES.items():
-        (kind,) = {"complaint", "improvement"} & {*fields_of(example)} or {"shipment"}
+        kinds = {"complaint", "improvement", "appeal"}
+        (kind,) = kinds & {*fields_of(example)} or {"shipment"}
         if kind == "shipment" and "waybill" not in fields_of(example):
             continue
         about = {} if kind == "shipment" else {kind: there[kind]}
@@ -457,7 +525,7 @@ def test_a_partner_reaches_only_its_own_complaints(office: Any, stranger: Caller
         for operation, command in EXAMPLES.items()
         if "p" in MAY[operation][2] and isinstance(command, ComplaintCommand)
     ]
-    assert len(orders) == 6
+    assert len(orders) == 7
     for owner in (SHOP, AGENT):
         complaint = office.received(owner)
         office.do(AnswerComplaint(complaint=complaint, answer="settled"))

@@ -10,6 +10,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.bootstrap import open_dispatcher
+from application.appeals import (
+    AnswerAppeal,
+    DetermineAppealLiability,
+    ReceiveAppeal,
+    RecordAppealFinding,
+    SettleAppeal,
+)
 from application.complaint_endings import CloseComplaint, DisputeAnswer, RateHandling
 from application.complaint_notes import AddEvidence, GiveFeedback
 from application.complaint_work import (
@@ -36,6 +43,7 @@ from application.shipments import (
     RecordDelivery,
 )
 from application.staff import JoinStaff
+from domain.appeal import AppealAuthority, AppealLiability, appeal_id
 from domain.categories import Category
 from domain.complaint_words import Channel, EvidenceKind, FollowUpOutcome, Measure, RuleSource
 from domain.identifiers import Waybill
@@ -48,6 +56,7 @@ SECRET = "王小明 13800138000"  # noqa: S105  a person's, not a machine's
 AGENT = Caller("agent-1", PersonId("agent-1"), Role.FRONT_DESK)
 ACCOUNT_AGENT = Caller("agent-2", PersonId("agent-2"), Role.ACCOUNT_AGENT)
 ADMINISTRATOR = Caller("root", PersonId("root"), Role.ADMINISTRATOR)
+COMPLIANCE = Caller("law-1", PersonId("law-1"), Role.COMPLIANCE)
 RECEIVED = ReceivedComplaint(
     channel=Channel.PHONE,
     category=Category.DELAY,
@@ -158,6 +167,24 @@ def test_no_personal_text_is_stored_readably(office: Any) -> None:
         CloseComplaint(**case),
     ):
         office.do(command, idempotency_key=f"k{office.count()}")
+    receipt = ReceiveAppeal(
+        **case,
+        authority=AppealAuthority.OTHER,
+        reference="7",
+        cause=Category.DELAY,
+        facts=SECRET,
+    )
+    office.do(receipt, idempotency_key="appeal")
+    appeal: dict[str, Any] = {"appeal": appeal_id(AppealAuthority.OTHER, "7")}
+    for work in (
+        RecordAppealFinding(**appeal, valid=True, finding=SECRET),
+        DetermineAppealLiability(
+            **appeal, liability=AppealLiability.NONE, rule_source=RuleSource.LAW, rule="art. 27"
+        ),
+        SettleAppeal(**appeal, measures=(Measure.APOLOGY,), note=SECRET),
+        AnswerAppeal(**appeal, answer=SECRET),
+    ):
+        office.do(work, COMPLIANCE, idempotency_key=f"k{office.count()}")
     rate = RateHandling(**case, score=Score(1), comment=SECRET)
     office.do(rate, ACCOUNT_AGENT, idempotency_key="k1")
     office.do(JoinStaff(person=PersonId("agent-1"), name=SECRET), ADMINISTRATOR)

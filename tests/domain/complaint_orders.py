@@ -54,7 +54,12 @@ ORDERS: Final = {
     "receive": order(
         "receive",
         **{name: st.just(value) for name, value in INTAKE.items()}
-        | {"accused": somebody, "category": categories, "urgent": st.booleans()},
+        | {
+            "accused": somebody,
+            "category": categories,
+            "urgent": st.booleans(),
+            "seeks_compensation": st.booleans(),
+        },
     ),
     "register": order("register"),
     "decline": order("decline", explanation=texts),
@@ -97,6 +102,7 @@ ORDERS: Final = {
     "name_accused": order("name_accused", accused=people),
     "escalate": order("escalate", to=people, demanded_by=st.sampled_from(DemandedBy)),
     "give_feedback": order("give_feedback", feedback=texts),
+    "seek_compensation": order("seek_compensation"),
     "settle_checklist_item": order(
         "settle_checklist_item",
         item=st.sampled_from([code for c in Category for code in checklist_codes(c)]),

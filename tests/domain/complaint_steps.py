@@ -251,6 +251,7 @@ COMMANDS: Final[dict[str, Step]] = {
     "name_accused": names_accused("courier-8"),
     "escalate": escalates("manager-1"),
     "give_feedback": give_feedback,
+    "seek_compensation": Complaint.seek_compensation,
     "settle_checklist_item": settles(ITEM),
     "record_quality_step": takes_quality_step(QualityStep.ENGINEER_ON_SITE),
     "raise_improvement": Complaint.raise_improvement,

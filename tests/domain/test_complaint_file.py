@@ -501,6 +501,20 @@ def test_a_person_tells_the_customer_how_the_case_stands(scenario: Any) -> None:
     )
 
 
+def test_a_complaint_may_ask_for_compensation_when_it_is_received(scenario: Any) -> None:
+    said = INTAKE | {"seeks_compensation": True, "service_levels": "key_account"}
+
+    scenario(Complaint).when(receives(**said)).then(scenario.event(Complaint.Received, **said))
+
+
+def test_compensation_may_be_asked_for_later_and_counts_once(scenario: Any) -> None:
+    asks = COMMANDS["seek_compensation"]
+
+    scenario(Complaint).given(receive).when(asks).then(scenario.event(Complaint.CompensationSought))
+    scenario(Complaint).given(receive, asks).when(asks).then()
+    scenario(Complaint).given(receives(seeks_compensation=True)).when(asks).then()
+
+
 # Checklist and quality cases
 
 

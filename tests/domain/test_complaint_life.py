@@ -67,6 +67,7 @@ mark_urgency            n   +   +   e   +   +   +   +   +   +   +   +   c   e   
 name_accused            n   +   +   e   +   +   +   +   +   +   +   +   c   e   m
 escalate                n   +   +   e   +   +   +   +   +   +   +   +   c   e   m
 give_feedback           n   +   +   e   +   +   +   +   +   +   +   +   c   e   m
+seek_compensation       n   +   +   e   +   +   +   +   +   +   +   +   c   e   m
 settle_checklist_item   n   o   +   e   +   +   +   +   +   +   +   +   c   e   m
 record_quality_step     n   o   +   e   +   +   +   +   +   +   +   +   c   e   m
 raise_improvement       n   k   k   e   k   k   k   k   k   k   k   k   +   e   m

@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "name_accused": ("name the person complained about", "指明被投诉人"),
     "escalate": ("escalate", "升级"),
     "give_feedback": ("give feedback", "反馈进展"),
+    "seek_compensation": ("seek compensation", "提出赔偿诉求"),
     "settle_checklist_item": ("settle an item of the checklist", "办理清单事项"),
     "record_quality_step": ("record a quality step", "记录质量处理步骤"),
     "raise_improvement": ("raise an improvement action", "提出改进措施"),

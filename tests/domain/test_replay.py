@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import is_dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from domain.aggregate import Aggregate, DomainEvent, event
 from domain.api_key import ApiKey
+from domain.appeal import Appeal, AppealAuthority, AppealLiability
+from domain.calendar import Calendar, CalendarFacts
 from domain.categories import Category, checklist_codes
 from domain.complaint import Complaint
 from domain.complaint_policy import DEFAULT_TERMS, ComplaintPolicy, ComplaintTerms
@@ -41,6 +43,9 @@ from domain.organisation import Unit, UnitFacts, UnitKind
 from domain.personal import PersonalText, Sealed
 from domain.rating import Score
 from domain.roles import PersonId, Role
+from domain.service_level_policy import ServiceLevelPolicy
+from domain.service_levels.calendars import DayKind, SpecialDay
+from domain.service_levels.standard import DEFAULT, standard_terms
 from domain.shipment import Milestone, MilestoneKind, ServiceClass, Shipment, ShipmentFacts
 from domain.staff import Person
 
@@ -49,6 +54,7 @@ CUSTOMER = UUID(int=7)
 DAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 WAYBILL = Waybill("SF1234567890")
 TEXT = PersonalText(CUSTOMER, "text")
+SERVICE_LEVELS = standard_terms("Asia/Shanghai")[DEFAULT]
 EVENTS = [e for e in DomainEvent.__subclasses__() if e.__module__.startswith("domain.")]
 Step = Callable[[Any, Metadata], object]
 
@@ -72,6 +78,14 @@ categories = st.sampled_from([Category.LOSS, Category.PRODUCT_QUALITY, Category.
 measures = st.lists(st.sampled_from(list(Measure)[:3]), max_size=3).map(tuple)
 departments = st.sampled_from([(), ("north",), ("north", "south")])
 terms = st.integers(1, 3).map(lambda days: replace(DEFAULT_TERMS, reopen_days=days))
+service_levels = st.sampled_from(["a", "b"]).map(
+    lambda account: replace(SERVICE_LEVELS, accounts=(account,))
+)
+dates = st.sampled_from([date(2026, 12, 31), date(2027, 10, 1), date(2027, 10, 2)])
+special_days = st.lists(
+    st.builds(SpecialDay, dates, st.sampled_from(DayKind), st.just(""), st.just("假")), max_size=2
+).map(tuple)
+calendar_years = st.tuples(st.sampled_from([2026, 2027]), special_days, st.sampled_from("ab"))
 
 
 def receives(accused: PersonId | None, text: PersonalText | Sealed, category: Category) -> Step:
@@ -164,6 +178,7 @@ NOTES: list[st.SearchStrategy[Step]] = [
         lambda x: lambda c, meta: c.escalate(*x, meta)
     ),
     personal.map(lambda text: lambda c, meta: c.give_feedback(text, meta)),
+    st.just(Complaint.seek_compensation),
     st.tuples(
         st.sampled_from(checklist_codes(Category.LOSS)), st.sampled_from(ChecklistOutcome)
     ).map(lambda x: lambda c, meta: c.settle_checklist_item(*x, meta)),
@@ -196,6 +211,27 @@ MOVES: list[st.SearchStrategy[Step]] = [
     st.just(Complaint.withdraw),
     st.just(lambda c, meta: c.merge(another(meta), meta)),
 ]
+
+
+def receives_appeal(appeal: Any, meta: Metadata) -> None:
+    appeal.receive(
+        meta,
+        number="S-2026-000001",
+        complaint=UUID(int=9),
+        customer=UUID(int=7),
+        authority=AppealAuthority.HOTLINE_12305,
+        reference="7",
+        cause=Category.LOSS,
+        facts=TEXT,
+        department="hub",
+    )
+
+
+def determines(liability: AppealLiability, department: str | None) -> Step:
+    return lambda appeal, meta: appeal.determine_liability(
+        liability, meta, department=department, rule_source=RuleSource.LAW, rule="art. 27"
+    )
+
 
 COMMANDS: dict[type[Aggregate], st.SearchStrategy[Step]] = {
     Complaint: st.one_of(*NOTES, *MOVES),
@@ -239,7 +275,33 @@ COMMANDS: dict[type[Aggregate], st.SearchStrategy[Step]] = {
         st.just(lambda a, meta: a.complete("done", meta)),
         st.just(ImprovementAction.cancel),
     ),
+    Appeal: st.one_of(
+        st.just(receives_appeal),
+        st.booleans().map(lambda yes: lambda a, meta: a.record_finding(TEXT, valid=yes, meta=meta)),
+        st.tuples(st.sampled_from(AppealLiability), st.sampled_from([None, "line"])).map(
+            lambda x: determines(*x)
+        ),
+        st.lists(st.sampled_from(Measure), max_size=3).map(
+            lambda some: lambda a, meta: a.settle(tuple(some), None, meta)
+        ),
+        st.just(lambda a, meta: a.answer(TEXT, meta)),
+        st.just(Appeal.withdraw),
+    ),
     ComplaintPolicy: st.tuples(terms, later).map(lambda x: lambda p, meta: p.adopt(*x, meta)),
+    ServiceLevelPolicy: st.one_of(
+        st.tuples(service_levels, later).map(lambda x: lambda p, meta: p.adopt("shop", *x, meta)),
+        later.map(lambda at: lambda p, meta: p.end(at, meta)),
+    ),
+    Calendar: st.one_of(
+        st.sampled_from([None, "cn"]).map(
+            lambda base: lambda c, meta: c.found(CalendarFacts("a", "A", "甲", base=base), meta)
+        ),
+        calendar_years.map(lambda x: lambda c, meta: c.publish(*x, meta)),
+        calendar_years.map(lambda x: lambda c, meta: c.foresee(*x, meta)),
+        st.tuples(special_days, st.lists(dates, max_size=2), st.sampled_from("ab")).map(
+            lambda x: lambda c, meta: c.correct(*x, meta)
+        ),
+    ),
 }
 
 # For a long life, the commands in the order in which they are mostly carried out.
@@ -269,7 +331,21 @@ ORDERLY: dict[type[Aggregate], list[Step]] = {
         lambda n, meta: n.record_in_doubt("smtp", 1, None, meta),
     ],
     ImprovementAction: [raises(PersonId("head-3"), DAY + timedelta(days=1))],
+    Appeal: [
+        receives_appeal,
+        lambda a, meta: a.record_finding(TEXT, valid=True, meta=meta),
+        determines(AppealLiability.COMPANY, "line"),
+        lambda a, meta: a.settle((Measure.APOLOGY,), TEXT, meta),
+        lambda a, meta: a.answer(TEXT, meta),
+    ],
     ComplaintPolicy: [],
+    ServiceLevelPolicy: [lambda p, meta: p.adopt("shop", SERVICE_LEVELS, DAY, meta)],
+    Calendar: [
+        lambda c, meta: c.found(CalendarFacts("a", "A", "甲"), meta),
+        lambda c, meta: c.foresee(
+            2027, [SpecialDay(date(2027, 10, 1), DayKind.HOLIDAY, "", "假")], "law", meta
+        ),
+    ],
 }
 
 
@@ -355,6 +431,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911  one line per 
         ShipmentFacts: facts,
         Milestone: milestones,
         ComplaintTerms: terms,
+        date: dates,
     }
     if hint in plain:
         return plain[hint]

@@ -21,8 +21,10 @@ TOPICS = {
     "milestone": "shipment.milestone_recorded",
 }
 READ_MODELS = [
+    "appeals",
     *("audit", "complaint_policies", "complaint_remarks", "complaint_search", "complaints"),
-    *("improvements", "notices", "organisation", "ratings", "shipments", "staff"),
+    *("improvements", "notices", "organisation", "ratings", "service_level_policies", "shipments"),
+    "staff",
 ]
 STATES = {"complaint.received": "received", "complaint.registered": "registered"}
 STATES["complaint.assigned"] = "assigned"

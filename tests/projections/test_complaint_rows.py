@@ -72,6 +72,7 @@ def _receives(r: Random) -> Decide:
         "severity": r.choice([*Severity]),
         "urgent": r.choice([True, False]),
         "accused": r.choice([None, None, *PEOPLE]),
+        "seeks_compensation": r.choice([True, False]),
     }
     return lambda case, meta, _other: case.receive(
         replace(meta, policy=POLICY),
@@ -180,6 +181,7 @@ COMMANDS: Final[dict[str, Callable[[Random], Decide]]] = {
     "name_accused": _with("name_accused", PEOPLE),
     "escalate": _with("escalate", PEOPLE, DemandedBy),
     "give_feedback": _with_text("give_feedback"),
+    "seek_compensation": _plain("seek_compensation"),
     "settle_checklist_item": _with("settle_checklist_item", ITEMS, ChecklistOutcome),
     "record_quality_step": _with("record_quality_step", QualityStep, [(), ("R&D",)]),
 }
@@ -281,10 +283,11 @@ def agrees(row: ComplaintRow, case: Complaint) -> None:
         case.handler,
         case.accused,
     )
-    assert (row.category, row.severity, row.urgent) == (
+    assert (row.category, row.severity, row.urgent, row.seeks_compensation) == (
         case.category,
         case.severity,
         case.urgent,
+        case.seeks_compensation,
     )
     assert row.measures_left.split() == [measure.value for measure in case.outstanding]
     assert {*row.measures_left.split()} <= {*row.measures.split()}
@@ -422,7 +425,7 @@ def test_every_command_of_the_life_cycle_is_tried() -> None:
 
 def test_lives_by_chance_go_through_every_command_and_every_state() -> None:
     given_commands, states = set(), set()
-    for seed in range(60):
+    for seed in range(90):
         told, r = Told(), Random(seed)
         for n in range(80):
             given_commands.add(told.command(r, BEGIN + timedelta(hours=n)))

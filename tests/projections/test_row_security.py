@@ -66,10 +66,16 @@ TEXTS_OF_COMPLAINT = {
     "read_personal.complaint_words": "id",
     "read_personal.remarks": "complaint",
 }
+OF_APPEAL = {"read.appeals": "complaint", "read_personal.appeal_texts": "customer"}
 TEXTS_BY_POSITION = ("read_personal.evidence_texts", "read_personal.rating_texts")
 OF_SHIPMENT = {"read.shipments": "id", "read.milestones": "shipment"}
 ORGANISATION = ("read.units", "read.people", "read.appointments")
-POLICIES = ("read.complaint_policies", "read.policy_steps")
+POLICIES = (
+    *("read.complaint_policies", "read.policy_steps"),
+    *("read.calendars", "read.calendar_years", "read.calendar_days"),
+    *("read.service_level_policies", "read.service_level_clocks", "read.service_level_alerts"),
+    "read.service_level_departments",
+)
 
 
 def complaint(name: str) -> UUID:
@@ -114,6 +120,10 @@ def filled(database: str) -> str:
                 department=of["department"] or "none",
                 owner=who or "none",
             )
+            belongs = {key: of[key] for key in ("partner", "department", "region", "outlet")}
+            appeal = uuid5(case, "appeal")
+            put(writer, "read.appeals", id=appeal, number=name, complaint=case, **belongs)
+            put(writer, "read_personal.appeal_texts", id=appeal, customer=case)
             where = {key: of[key] for key in ("partner", "region", "outlet")}
             put(writer, "read.shipments", id=parcel, waybill=name, **where)
             put(writer, "read.milestones", position=at, shipment=parcel)
@@ -277,6 +287,38 @@ def test_improvement_actions_are_shown_by_department_and_owner_only(
         assert seen(reader, "read.improvements", "complaint", complaint) == wanted, who
 
 
+def test_appeals_are_shown_to_staff_by_department_and_place_only(
+    reader: Connection[Any],
+) -> None:
+    for who, wanted, personal in (
+        ("front desk", ALL, True),
+        ("finance", ALL, False),
+        ("a shop", set(), True),
+        ("head of the hub", {"one"}, True),
+        ("investigator", {"two"}, True),
+        ("handler", set(), True),
+        ("agent of an outlet", {"one"}, True),
+    ):
+        show(reader, scope_text(SCOPES[who][0]))
+        assert seen(reader, "read.appeals", "complaint", complaint) == wanted, who
+        texts = seen(reader, "read_personal.appeal_texts", "customer", complaint)
+        assert texts == (wanted if personal else set()), who
+
+
+def test_the_history_of_an_appeal_is_shown_with_it(reader: Connection[Any], filled: str) -> None:
+    with psycopg.connect(as_role(filled, "redress_writer")) as writer:
+        for at, name in enumerate(CASES, start=10):
+            appeal = uuid5(complaint(name), "appeal")
+            put(writer, "read.case_entries", position=at, case_id=appeal, topic="appeal.received")
+            put(writer, "read.case_links", id=at, from_id=appeal, relation="appealed")
+    count_both = """SELECT (SELECT count(*) FROM read.case_entries WHERE topic = 'appeal.received'),
+        (SELECT count(*) FROM read.case_links WHERE relation = 'appealed')"""
+    for who, many in (("auditor", 3), ("head of the hub", 1), ("handler", 0), ("a shop", 0)):
+        asking = caller(Role.AUDITOR) if who == "auditor" else SCOPES[who][0]
+        show(reader, scope_text(asking))
+        assert reader.execute(count_both).fetchone() == (many, many), who
+
+
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.CUSTOMER])
 def test_who_may_read_nothing_is_shown_nothing(role: Role) -> None:
     assert scope_text(None) == scope_text(caller(role)) == ""
@@ -292,7 +334,7 @@ def test_a_caller_narrowed_to_other_operations_is_shown_no_texts(reader: Connect
 
 def test_every_table_is_spoken_of_here(filled: str) -> None:
     spoken_of = {
-        *(OF_COMPLAINT | TEXTS_OF_COMPLAINT | OF_SHIPMENT | FOR_STAFF),
+        *(OF_COMPLAINT | TEXTS_OF_COMPLAINT | OF_SHIPMENT | FOR_STAFF | OF_APPEAL),
         *(*TEXTS_BY_POSITION, *ORGANISATION, *POLICIES, "read_personal.people_names"),
     }
     assert {table for table, _ in relations(filled)} == spoken_of

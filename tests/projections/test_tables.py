@@ -13,6 +13,13 @@ from psycopg import Connection, sql
 from api.bootstrap import as_role, open_dispatcher
 from api.database import Database
 from api.projecting import feed
+from application.appeals import (
+    AnswerAppeal,
+    DetermineAppealLiability,
+    ReceiveAppeal,
+    RecordAppealFinding,
+    SettleAppeal,
+)
 from application.complaint_endings import CloseComplaint, DisputeAnswer, RateHandling
 from application.complaint_notes import AddEvidence, GiveFeedback
 from application.complaint_work import (
@@ -37,6 +44,7 @@ from application.permissions import Caller
 from application.shipments import RateDelivery, RecordDelivery, RecordShipment
 from application.staff import JoinStaff
 from domain.aggregate import DomainEvent
+from domain.appeal import AppealAuthority, AppealLiability, appeal_id
 from domain.categories import Category
 from domain.complaint_words import Channel, EvidenceKind, FollowUpOutcome, Measure, RuleSource
 from domain.errors import DomainError
@@ -57,6 +65,7 @@ FRAGMENT = "明密"
 AGENT = Caller("agent-1", PersonId("agent-1"), Role.FRONT_DESK)
 ACCOUNT_AGENT = Caller("agent-2", PersonId("agent-2"), Role.ACCOUNT_AGENT)
 ADMINISTRATOR = Caller("root", PersonId("root"), Role.ADMINISTRATOR)
+COMPLIANCE = Caller("law-1", PersonId("law-1"), Role.COMPLIANCE)
 WAYBILL = Waybill("SF1234567890")
 RECEIVE = ReceiveComplaint(
     received=ReceivedComplaint(
@@ -256,6 +265,27 @@ def life_of(case: UUID) -> list[Command[UUID]]:
     ]
 
 
+def appeal_of(case: UUID) -> list[Command[UUID]]:
+    """Return orders to an appeal about a complaint, with the marker in all that is personal."""
+    one: dict[str, Any] = {"complaint": case}
+    appeal: dict[str, Any] = {"appeal": appeal_id(AppealAuthority.OTHER, "7")}
+    return [
+        ReceiveAppeal(
+            **one,
+            authority=AppealAuthority.OTHER,
+            reference="7",
+            cause=Category.DELAY,
+            facts=MARKER,
+        ),
+        RecordAppealFinding(**appeal, valid=True, finding=MARKER),
+        DetermineAppealLiability(
+            **appeal, liability=AppealLiability.NONE, rule_source=RuleSource.LAW, rule="art. 27"
+        ),
+        SettleAppeal(**appeal, measures=(Measure.APOLOGY,), note=MARKER),
+        AnswerAppeal(**appeal, answer=MARKER),
+    ]
+
+
 def everything_personal(database: str, master: MasterKey) -> None:
     """Let every command that takes a personal text take the marker; some are refused."""
 
@@ -272,6 +302,10 @@ def everything_personal(database: str, master: MasterKey) -> None:
             await do(DeclineComplaint(complaint=two, explanation=MARKER), "key-2")
             for number, command in enumerate(life_of(one)):
                 await do(command, f"life-{number}")
+            receipt, *work = appeal_of(one)
+            await do(receipt, "appeal")
+            for number, command in enumerate(work):
+                await do(command, f"appeal-{number}", COMPLIANCE)
             rate = RateHandling(complaint=one, score=Score(1), comment=MARKER)
             await do(rate, "key-3", ACCOUNT_AGENT)
             await do(JoinStaff(person=PersonId("agent-1"), name=MARKER), "staff", ADMINISTRATOR)
@@ -343,6 +377,7 @@ def test_personal_texts_stand_in_read_personal_and_nowhere_else(
     assert places_of(connection, "read_personal") == {
         *(f"read_personal.complaint_texts.{name}" for name in (*texts, "answer", "rating_comment")),
         *(f"read_personal.rating_texts.{name}" for name in ("title", "comment")),
+        *(f"read_personal.appeal_texts.{n}" for n in ("facts", "finding", "note", "answer")),
         *(f"read_personal.evidence_texts.{name}" for name in ("reference", "note")),
         "read_personal.remarks.remark",
         "read_personal.complaint_words.words",

@@ -15,7 +15,7 @@ import os
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -130,6 +130,7 @@ def _example(hint: Any, name: str) -> Any:  # noqa: PLR0911  one line per type
         int: 7,
         UUID: UUID("0190d3f0-1111-7222-8333-444455556666"),
         datetime: datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC),
+        date: date(2026, 3, 1),
     }
     return plain[hint]
 

@@ -21,6 +21,7 @@ from application.permissions import Caller
 from application.shipments import RecordMilestone, RecordShipment
 from domain.aggregate import Aggregate
 from domain.api_key import ApiKey
+from domain.appeal import Appeal, AppealAuthority
 from domain.categories import Category
 from domain.complaint import Complaint
 from domain.complaint_policy import COMPLAINT_POLICY, DEFAULT_TERMS, ComplaintPolicy
@@ -43,6 +44,8 @@ from domain.organisation import Unit, UnitFacts, UnitKind
 from domain.personal import PersonalText
 from domain.rating import score
 from domain.roles import PersonId, Role
+from domain.service_level_policy import ServiceLevelPolicy, policy_id
+from domain.service_levels.standard import standard_terms
 from domain.shipment import Milestone, MilestoneKind, ServiceClass, Shipment, ShipmentFacts
 from domain.staff import Person, staff_id
 
@@ -206,6 +209,25 @@ def improvement(meta: Metadata) -> ImprovementAction:
     return made
 
 
+def appeal(meta: Metadata) -> Appeal:
+    made, text = Appeal(uuid4()), PersonalText(uuid4(), "text")
+    made.receive(
+        meta,
+        number="S-2026-000001",
+        complaint=uuid4(),
+        customer=text.subject,
+        authority=AppealAuthority.OTHER,
+        reference="7",
+        cause=Category.LOSS,
+        facts=text,
+        department="hub",
+        region="east",
+        outlet="lake",
+    )
+    made.record_finding(text, valid=True, meta=meta)
+    return made
+
+
 def complaint_policy(meta: Metadata) -> ComplaintPolicy:
     made = ComplaintPolicy(COMPLAINT_POLICY)
     for days in (1, 2):
@@ -214,9 +236,18 @@ def complaint_policy(meta: Metadata) -> ComplaintPolicy:
     return made
 
 
+def service_level_policy(meta: Metadata) -> ServiceLevelPolicy:
+    made = ServiceLevelPolicy(policy_id("key_account"))
+    terms = standard_terms(ZONE.key)["key_account"]
+    made.adopt("key_account", terms, meta.occurred_at, meta)
+    made.end(meta.occurred_at + timedelta(days=1), meta)
+    return made
+
+
 MAKERS: list[Any] = [
     *(complaint, merged_complaint, shipment, api_key, unit, person, notice, improvement),
-    complaint_policy,
+    appeal,
+    *(complaint_policy, service_level_policy),
 ]
 
 

@@ -90,6 +90,7 @@ def test_the_columns_of_every_key_are_known() -> None:
             "shipment.promised_by.zone: no time zone is called 'Mars/Olympus'",
         ),
         (SOURCE + SHIPMENT + "[rating]\nkey = []\nrated_at = 'a'\nscore = 's'", "rating.key: "),
+        (SOURCE + COMPLAINT + "answer = 'reply'", "complaint: answer needs answered_at"),
         (
             SOURCE + COMPLAINT + "[rating]\nkey = 'k'\nrated_at = 'a'\nscore = 's'",
             "the file: [rating] needs [shipment]",

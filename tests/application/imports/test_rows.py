@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from application.complaints import GivenAnswer
 from application.imports.files import (
     MAX_ROW_CHARS,
     MAX_ROW_LINES,
@@ -15,7 +16,7 @@ from application.imports.files import (
     DataFileError,
 )
 from application.imports.mapping import Mapping, parse_mapping
-from application.imports.rows import RowCommands, Translator
+from application.imports.rows import ANSWER, RowCommands, Translator
 from domain.categories import Category
 from domain.complaint_words import Severity
 from domain.errors import InvalidValueError
@@ -58,8 +59,13 @@ subject = { column = "title", default = "Score {score}" }
 facts = { template = "{title}|{city}", default = "no text" }
 waybill = "no"
 accused = "accused"
+answered_at = "answered"
+answer = { column = "answer", default = "Answered by {city}" }
 """
-HEADER = "no at customer class city fee yen insured hub review score title severity accused"
+HEADER = (
+    "no at customer class city fee yen insured hub review score title severity accused answered"
+    " answer"
+)
 BLANK = dict.fromkeys(HEADER.split(), "")
 GOOD = BLANK | {"no": "WB123456", "at": "2025-03-04 10:00:00"}
 
@@ -121,6 +127,26 @@ def test_a_review_becomes_a_rating_and_a_bad_one_a_complaint() -> None:
     assert blank.received.severity is Severity.GENERAL
 
 
+def test_a_complaint_with_a_time_of_its_answer_is_an_answered_one() -> None:
+    answered = "2025-03-05 09:30:00"
+    at = datetime(2025, 3, 5, 12, 30, tzinfo=UTC)
+
+    def answer(mapping: str = MAPPING, **cells: str) -> GivenAnswer | None:
+        complaint = translated(mapping, score="1", **cells).complaint
+        assert complaint is not None
+        return complaint.answered
+
+    assert answer(answered=answered, answer="Refunded") == GivenAnswer(at=at, answer="Refunded")
+    assert answer(answered=answered, city="Lins") == GivenAnswer(at=at, answer="Answered by Lins")
+    assert answer(answered=answered) == GivenAnswer(at=at, answer=ANSWER)
+    assert answer(answer="Refunded") is None
+    at_receipt = answer(answered=GOOD["at"])
+    assert at_receipt is not None
+    assert at_receipt.at == datetime(2025, 3, 4, 13, tzinfo=UTC)
+    silent = MAPPING.replace('answer = { column = "answer", default = "Answered by {city}" }', "")
+    assert answer(silent, answered=answered, answer="x") == GivenAnswer(at=at, answer=ANSWER)
+
+
 @pytest.mark.parametrize("written", ["loss", "丢失", "Missing", "丢件"])
 def test_a_category_may_have_any_of_its_names(written: str) -> None:
     mapping = MAPPING.replace('category = { value = "delivery" }', 'category = "title"')
@@ -173,6 +199,19 @@ def test_two_keys_never_meet() -> None:
         ({"score": "4", "review": "x" * 100}, ("rating.key", "too_long")),
         ({"score": "1", "title": "x" * 301}, ("complaint.subject", "too_long")),
         ({"score": "1", "accused": "Zhang San"}, ("complaint.accused", "code_format")),
+        *(
+            ({"score": "1", "answered": at}, ("complaint.answered_at", rule))
+            for at, rule in (
+                ("2025-03-04 09:59:59", "before"),
+                ("2026-01-02 00:00:00", "in_the_future"),
+                ("1969-01-01 00:00:00", "before"),
+                ("soon", "not_an_instant"),
+            )
+        ),
+        (
+            {"score": "1", "answered": "2025-03-05 00:00:00", "answer": "x" * 20_001},
+            ("complaint.answer", "too_long"),
+        ),
     ],
 )
 def test_a_bad_cell_is_refused_by_rule(cells: dict[str, str], said: tuple[str, str]) -> None:

@@ -81,9 +81,11 @@ MAPPING = parse_mapping(
     subject = { value = "Bad review" }
     facts = { column = "text", default = "no text" }
     waybill = "no"
+    answered_at = "answered"
+    answer = "answer"
     """
 )
-HEADER = "no at customer class city delivered fee score review text".split()  # noqa: SIM905
+HEADER = "no at customer class city delivered fee score review text answered answer".split()  # noqa: SIM905
 
 
 @pytest.fixture(autouse=True)
@@ -213,6 +215,24 @@ def test_rows_become_events_at_their_own_times(
     assert os.listdir(tmp_path) == ["a.csv"]  # noqa: PTH208
 
 
+def test_an_answered_complaint_is_imported_with_its_answer_at_its_time(
+    database: str, master: MasterKey, tmp_path: Path
+) -> None:
+    answered = {"score": "1", "answered": "2025-03-05 09:30", "answer": SECRET}
+    data = write(tmp_path / "a.csv", [line("WB123456", **answered), line("WB123457", score="1")])
+
+    assert imported(database, master, [data]).imported == Counts(2, 2, 2)
+    before = raw_events(database)
+    assert imported(database, master, [data]).imported == Counts()
+
+    assert raw_events(database) == before
+    (told,) = [state for _, _, topic, state in facts(database) if topic == "complaint.answered"]
+    assert told["meta"]["occurred_at"].startswith("2025-03-05T01:30")
+    assert told["meta"]["source"] == {"kind": "import", "name": "acme", "historical": True}
+    assert told["data"]["first_contact"] is True
+    assert SECRET not in str(before)
+
+
 BAD: list[tuple[dict[str, str], str, str]] = [
     (line(""), "shipment.waybill", "required"),
     (line("x"), "shipment.waybill", "waybill_format"),
@@ -223,6 +243,16 @@ BAD: list[tuple[dict[str, str], str, str]] = [
     (line("WB100005", city="a\x00b"), "shipment.destination", "control_characters"),
     (line("WB100006", fee="1.005"), "shipment.fee", "too_precise"),
     (line("WB100007", score="9"), "rating.score", "out_of_range"),
+    (
+        line("WB100008", score="1", answered="2025-03-04 09:59"),
+        "complaint.answered_at",
+        "before",
+    ),
+    (
+        line("WB100009", score="1", answered="2999-01-01 00:00"),
+        "complaint.answered_at",
+        "in_the_future",
+    ),
     (line("GOOD0001", fee="2.00"), "shipment", "contradicts_row"),
     (line("GOOD0002", delivered="2025-04-01 00:00"), "shipment", "contradicts_row"),
 ]
@@ -234,13 +264,13 @@ def test_bad_rows_are_named_and_the_rest_is_imported(
     good = [line("GOOD0001", fee="1.00"), line("GOOD0002", delivered="2025-03-06 12:00")]
     data = write(tmp_path / "a.csv", [*good, *(row | {"customer": SECRET} for row, _, _ in BAD)])
     with data.open("ab") as file:
-        file.write(b"WB200001,2025-03-04 10:00,\xff,,,,,,,\r\n")
+        file.write(b"WB200001,2025-03-04 10:00,\xff,,,,,,,,,\r\n")
         file.write(b"WB200002,too few\r\n")
-        file.write(b'WB200003,2025-03-04 10:00,"not closed,,,,,,,\r\n')
-        file.write(b'GOOD0003,2025-03-04 10:00,,,,,,3,,"two\nlines"\r\n')
-        file.write(b"WB200004,2025-03-04 10:00,,,,,,,," + b"x" * 2_000_000 + b"\r\n")
-        file.write(b"GOOD0004,2025-03-04 10:00,,,,,,,,\r\n")
-    broken = {16: "wrong_columns", 17: "bad_quotes", 20: "row_too_long", 15: "bad_encoding"}
+        file.write(b'WB200003,2025-03-04 10:00,"not closed,,,,,,,,,\r\n')
+        file.write(b'GOOD0003,2025-03-04 10:00,,,,,,3,,"two\nlines",,\r\n')
+        file.write(b"WB200004,2025-03-04 10:00,,,,,,,," + b"x" * 2_000_000 + b",,\r\n")
+        file.write(b"GOOD0004,2025-03-04 10:00,,,,,,,,,,\r\n")
+    broken = {18: "wrong_columns", 19: "bad_quotes", 22: "row_too_long", 17: "bad_encoding"}
     first_bad = 2 + len(good)
     expected = {first_bad + n: (at, rule) for n, (_, at, rule) in enumerate(BAD)} | {
         number: ("row", rule) for number, rule in broken.items()
@@ -259,7 +289,7 @@ def test_bad_rows_are_named_and_the_rest_is_imported(
     rows = rejected_rows(target)
     assert {int(row["line"]): (row["field"], row["rule"]) for row in rows} == expected
     assert list(rows[0])[:4] == ["line", "field", "rule", "reason"]
-    assert list(rows[0])[4:14] == HEADER
+    assert list(rows[0])[4:16] == HEADER
     for row in rows:
         assert SECRET not in row["reason"]
         assert not row["reason"].isascii()
@@ -351,7 +381,7 @@ def test_what_cannot_be_imported_at_all_is_said_before_anything_is(
         ([good, tmp_path / "none.csv"], {}, "none.csv: No such file"),
         ([good, tmp_path], {}, "Is a directory"),
         ([good, empty], {}, "empty.csv: the file is empty"),
-        ([good, other], {}, "other.csv: columns missing: city, class, customer, delivered, fee"),
+        ([good, other], {}, "other.csv: columns missing: answer, answered, city, class, customer"),
         ([good], {"rejects_dir": tmp_path / "none"}, "--rejects-dir"),
         ([good], {"rejects_dir": Path("/proc")}, "no file of rejected rows can be written"),
         ([good, good], {}, "would share one file"),

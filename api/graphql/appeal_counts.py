@@ -1,0 +1,168 @@
+"""How many appeals there are, in the schema: counted apart from complaints (domain.md 3)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import strawberry
+
+from api.graphql.compiler.conditions import where
+from api.graphql.compiler.declarations import (
+    Planning,
+    Row,
+    answers,
+    label_sql,
+    listed,
+    relation,
+)
+from api.graphql.compiler.selection import Selected
+from api.graphql.compiler.sql import Json, Piece, name, or_null
+from api.graphql.context import ApiInfo, Context
+from api.graphql.scalars import Lang, label
+from domain.categories import Category
+from domain.errors import InvalidValueError, Rule
+from projections.appeals import (
+    APPEALS,
+    FIGURES,
+    MONTH,
+    AppealFigures,
+    AppealGroup,
+    count_appeals,
+)
+from projections.paging import Condition
+from projections.tables import Table
+
+strawberry.enum(
+    AppealGroup,
+    description="By what appeals are counted; MONTH is that of the receipt in the business time"
+    " zone.",
+)
+
+
+@strawberry.type(description="How many appeals of a group were received, and what became of them.")
+class AppealCount:
+    """The figures of a group."""
+
+    of: strawberry.Private[AppealGroup]
+    key: str | None = strawberry.field(
+        description="The region, department, Category or month (2026-03); null: not known."
+    )
+    received: int
+    valid: int = strawberry.field(description="How many were found valid (成立).")
+    not_valid: int
+    open: int
+    answered: int
+    withdrawn: int
+
+    @strawberry.field(description="The name of the key in a language.")
+    def label(self, lang: Lang = Lang.EN) -> str | None:
+        """Name the key."""
+        if self.key is None or self.of is not AppealGroup.CAUSE:
+            return self.key
+        return label(Category[self.key], lang)
+
+
+def _count_type(group: AppealGroup, found: AppealFigures) -> AppealCount:
+    key = found.key
+    return AppealCount(
+        of=group,
+        key=Category(key).name if key is not None and group is AppealGroup.CAUSE else key,
+        received=found.received,
+        valid=found.valid,
+        not_valid=found.not_valid,
+        open=found.open,
+        answered=found.answered,
+        withdrawn=found.withdrawn,
+    )
+
+
+def _counted(context: Context, since: datetime | None, until: datetime | None) -> list[Condition]:
+    """Return the conditions of the appeals that are counted."""
+    conditions = context.within("appeals", APPEALS)
+    if since is not None and until is not None and until < since:
+        raise InvalidValueError("to", Rule.BEFORE, "from")
+    if since is not None:
+        conditions.append(Condition("received_at", ">=", since))
+    if until is not None:
+        conditions.append(Condition("received_at", "<", until))
+    return conditions
+
+
+@dataclass(slots=True)
+class _CountRow:
+    place: int
+    key: str | None
+    received: int
+    valid: int
+    not_valid: int
+    open: int
+    answered: int
+    withdrawn: int
+
+
+_COUNTS: Final = Table("appeal_counts", _CountRow, key="place")
+
+
+def _counts(selected: Selected, planning: Any) -> Json:
+    group: AppealGroup = planning.argument(selected, "groupBy")
+    given, row = planning.given(selected), planning.row(_COUNTS)
+    by_cause = group is AppealGroup.CAUSE
+
+    def key(counted: Row, _selected: Selected, _planning: Planning) -> Json:
+        text = f"upper({counted['key']})" if by_cause else counted["key"]
+        return or_null([f"to_json({text})::text"])
+
+    def named(counted: Row, field: Selected, plan: Planning) -> Json:
+        if not by_cause:
+            return key(counted, field, plan)
+        return or_null([label_sql(counted["key"], Category, plan.argument(field, "lang"))])
+
+    def within(binding: Any) -> str:
+        arguments = given.values(binding)
+        chosen = _counted(binding.context, arguments["since"], arguments["until"])
+        return where(chosen, APPEALS, "", binding)
+
+    def month(binding: Any) -> str:
+        return MONTH.format(binding.parameter(binding.context.zone.key, "text"))
+
+    found = planning.fields("AppealCount", row, selected.sets, {"key": key, "label": named})
+    grouped: Piece = month if group is AppealGroup.MONTH else name(group.value)
+    source: list[Piece] = [
+        "(SELECT *, row_number() OVER (ORDER BY key NULLS LAST) AS place FROM (SELECT ",
+        grouped,
+        f" AS key, {FIGURES} FROM {relation(APPEALS)} WHERE ",
+        within,
+        f" GROUP BY 1) AS counted) AS {row.alias}",
+    ]
+    return listed(found, row, "place", source)
+
+
+answers("appealCounts", _counts)
+
+
+@strawberry.type
+class Query:
+    """Figures about appeals."""
+
+    @strawberry.field(
+        description="How many appeals there are, by region, department, cause or month, in the"
+        " order of the keys, the unknown one last."
+    )
+    async def appeal_counts(
+        self,
+        info: ApiInfo,
+        group_by: AppealGroup,
+        since: Annotated[
+            datetime | None,
+            strawberry.argument(name="from", description="Appeals received then or later."),
+        ] = None,
+        until: Annotated[
+            datetime | None, strawberry.argument(name="to", description="Appeals received before.")
+        ] = None,
+    ) -> list[AppealCount]:
+        """Count."""
+        context = info.context
+        conditions = _counted(context, since, until)
+        async with context.reading() as connection:
+            found = await count_appeals(connection, group_by, conditions, context.zone)
+        return [_count_type(group_by, figures) for figures in found]

@@ -1,0 +1,123 @@
+"""Holiday notices as CSV files: one line for each day that differs from its weekday.
+
+Columns ``date,name,is_off_day``, and if wanted ``kind`` and ``name_en``. In a correction a line
+with a date alone clears that day. Other columns are passed over.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from application.shipped_calendars import FESTIVALS, english_name, statutory_days
+from domain.service_levels.calendars import SATURDAY_AND_SUNDAY, DayKind, SpecialDay
+
+_COLUMNS: Final = ("date", "name", "is_off_day")
+_OFF: Final = {"true": True, "false": False}
+_MOST_BYTES: Final = 1_000_000
+
+
+class CalendarFileError(Exception):
+    """A file that is no notice; says in which line, and which rule it breaks."""
+
+    def __init__(self, line: int, rule: str, said: str) -> None:
+        super().__init__(f"{line}: {rule}: {said}")
+
+
+@dataclass(slots=True)
+class CalendarFile:
+    """The days of a file, in its order."""
+
+    days: list[SpecialDay] = field(default_factory=list)
+    cleared: list[date] = field(default_factory=list)
+    lines: list[tuple[date, int]] = field(default_factory=list)
+
+    def line_of(self, day: date) -> int:
+        """Return the last line of a day; of one that is missing, the line that it should precede.
+
+        The header is line 1.
+        """
+        same = [line for listed, line in self.lines if listed == day]
+        if same:
+            return same[-1]
+        later = sorted((listed, line) for listed, line in self.lines if listed > day)
+        return later[0][1] if later else max((line for _, line in self.lines), default=1)
+
+
+def read_calendar_file(
+    path: Path, weekend: frozenset[int] = SATURDAY_AND_SUNDAY, *, clearing: bool = False
+) -> CalendarFile:
+    """Read a file; only where ``clearing`` is meant may a line hold a date alone."""
+    found = CalendarFile()
+    for line, row in _rows(path):
+        day = _date(row["date"], line)
+        found.lines.append((day, line))
+        if clearing and not row["name"] and not row["is_off_day"]:
+            found.cleared.append(day)
+            continue
+        kind = _kind(row, day, weekend, line)
+        if not row["name"]:
+            raise CalendarFileError(line, "day_named", "name must not be empty")
+        name_en = row.get("name_en") or english_name(row["name"])
+        found.days.append(SpecialDay(day, kind, name_en, row["name"]))
+    if not found.lines:
+        raise CalendarFileError(1, "required", "the file has no day")
+    return found
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    if path.stat().st_size > _MOST_BYTES:
+        raise CalendarFileError(1, "too_long", f"a notice has at most {_MOST_BYTES} bytes")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            missing = [name for name in _COLUMNS if name not in header]
+            if missing:
+                raise CalendarFileError(1, "required", f"missing columns: {', '.join(missing)}")
+            for row in reader:
+                if not any(row):
+                    continue
+                if len(row) != len(header):
+                    raise CalendarFileError(
+                        reader.line_num, "columns", f"{len(row)} fields under {len(header)} columns"
+                    )
+                yield reader.line_num, dict(zip(header, map(str.strip, row), strict=True))
+        except csv.Error as error:
+            raise CalendarFileError(reader.line_num, "csv", str(error)) from None
+        except UnicodeDecodeError:
+            raise CalendarFileError(reader.line_num + 1, "utf_8", "must be UTF-8") from None
+
+
+def _date(text: str, line: int) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise CalendarFileError(
+            line, "not_a_date", f"date must be a date such as 2027-02-06, not {text[:40]!r}"
+        ) from None
+
+
+def _kind(row: Mapping[str, str], day: date, weekend: frozenset[int], line: int) -> DayKind:
+    """Return the kind that is given, or the one that weekday and regulation tell."""
+    off = _OFF.get(row["is_off_day"].lower())
+    if off is None:
+        raise CalendarFileError(line, "not_in_list", "is_off_day must be True or False")
+    if row.get("kind"):
+        if row["kind"] not in DayKind.__members__.values():
+            raise CalendarFileError(
+                line, "not_in_list", f"kind must be one of {', '.join(DayKind)}"
+            )
+        kind = DayKind(row["kind"])
+        if kind.works is off:
+            raise CalendarFileError(line, "kind_of_day", f"{kind.value} is at odds with is_off_day")
+        return kind
+    on_weekend = day.weekday() in weekend
+    if not off:
+        return DayKind.MAKE_UP if on_weekend else DayKind.WORKING
+    if on_weekend or day.year not in FESTIVALS:
+        return DayKind.HOLIDAY
+    statutory = {special.day for special in statutory_days(day.year)}
+    return DayKind.HOLIDAY if day in statutory else DayKind.IN_LIEU

@@ -1,0 +1,296 @@
+"""What the timers know: every case's clocks up to a place in the log, and what is due when."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import msgspec
+import structlog
+from eventsourcing.persistence import MapperDeserialisationError
+from eventsourcing.utils import TopicError
+from psycopg import AsyncConnection, sql
+from psycopg.rows import tuple_row
+
+from application.desk import EventStore
+from application.notifying.delivery import place_of
+from domain.aggregate import DomainEvent
+from domain.calendar import Calendar
+from domain.case_clocks import RECORDED
+from domain.service_levels.deadlines import Basis
+from domain.service_levels.docket import Docket, case_of, fold
+from domain.service_levels.marks import readings
+from domain.service_levels.recipients import StaffBook
+from domain.service_levels.rules import Rules
+from domain.service_levels.timers import next_due
+
+PROCESS: Final = "timers"
+WINDOW_EVENTS: Final = 20_000
+_STEP_EVENTS: Final = 1_000
+_CHANGES: Final = (Calendar.YearPublished, Calendar.YearForeseen, Calendar.DaysCorrected)
+_RULES: Final = sorted(Rules.TOPICS | StaffBook.TOPICS)
+
+_FIRST_POSITION: LiteralString = """
+INSERT INTO process.positions (process, position) VALUES (%s, 0) ON CONFLICT DO NOTHING
+"""
+_POSITION: LiteralString = "SELECT position FROM process.positions WHERE process = %s"
+_MOVE: LiteralString = """
+UPDATE process.positions SET position = %s WHERE process = %s AND position = %s
+"""
+_LAST: LiteralString = "SELECT coalesce(max(notification_id), 0) FROM log.stored_events"
+_EVENTS: LiteralString = """
+SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events
+WHERE notification_id > %b AND notification_id <= %b AND topic = ANY(%b)
+ORDER BY notification_id
+LIMIT %b
+"""
+# The expression is that of the index of migration 0015.
+_RULES_UNTIL: Final = sql.SQL("""
+SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events
+WHERE split_part(topic, '.', 1) IN ({}) AND notification_id <= %b
+ORDER BY notification_id
+""").format(
+    sql.SQL(", ").join(sql.Literal(kind) for kind in sorted({t.partition(".")[0] for t in _RULES}))
+)
+_DOCKETS: LiteralString = "SELECT docket FROM process.case_clocks WHERE case_id = ANY(%b)"
+_KEEP: LiteralString = """
+INSERT INTO process.case_clocks (case_id, docket, due_at, live)
+SELECT * FROM unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::boolean[])
+ON CONFLICT (case_id) DO UPDATE
+SET docket = excluded.docket, due_at = excluded.due_at, live = excluded.live
+"""
+_DUE: LiteralString = """
+SELECT docket FROM process.case_clocks WHERE due_at <= %b ORDER BY due_at LIMIT %b
+"""
+_NEXT: LiteralString = "SELECT min(due_at) FROM process.case_clocks WHERE due_at IS NOT NULL"
+_PUT_OFF: LiteralString = "UPDATE process.case_clocks SET due_at = %s WHERE case_id = %s"
+_CHANGED: LiteralString = """
+INSERT INTO process.calendar_changes (position, reason, changed_at) VALUES (%s, %s, %s)
+ON CONFLICT DO NOTHING
+"""
+_PENDING: LiteralString = """
+SELECT position, reason FROM process.calendar_changes ORDER BY position DESC LIMIT 1
+"""
+_DONE: LiteralString = "DELETE FROM process.calendar_changes WHERE position <= %s"
+_LIVE: LiteralString = """
+SELECT docket FROM process.case_clocks WHERE live AND case_id > %b ORDER BY case_id LIMIT %b
+"""
+_PARK: LiteralString = """
+INSERT INTO ops.parked_events (projection, position, originator_id, topic, error)
+VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+
+_decode: Final = msgspec.json.Decoder(Docket).decode
+_log = structlog.get_logger()
+
+
+class AnotherTimekeeperError(Exception):
+    """Another process moved the position: it keeps the time now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a calendar, up to a position of the log."""
+
+    position: int
+    reason: str
+
+
+class Ledger:
+    """Folds the log; used by one process at a time."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._known_at = -1
+        self._topics = sorted({*_RULES, *readings(), *(event.TOPIC for event in RECORDED)})
+        self.rules = Rules()
+        self.staff = StaffBook()
+
+    async def advance(self) -> bool:
+        """Take one step through the log; say whether there was anything to look at."""
+        async with self._store.pool.connection() as connection:
+            after = await _position(connection)
+            last = await _one(connection, _LAST)
+            if after >= last:
+                return False
+            await self._remember(connection, after)
+            until = min(after + WINDOW_EVENTS, last)
+            rows = await _rows(
+                connection, _EVENTS, [after, until, self._topics, _STEP_EVENTS], prepare=True
+            )
+            if len(rows) == _STEP_EVENTS:  # perhaps not all
+                until = rows[-1][0]
+            self._known_at = -1  # until all of it is stored, the log is to be asked again
+            async with connection.transaction():
+                await self._take_in(connection, rows)
+                moved = await connection.execute(_MOVE, [until, PROCESS, after])
+                if not moved.rowcount:
+                    raise AnotherTimekeeperError
+            self._known_at = until
+        return True
+
+    async def due(self, until: datetime, most: int) -> list[Docket]:
+        """Return cases at which it is time to look, the oldest moment first."""
+        async with self._store.pool.connection() as connection:
+            rows = await _rows(connection, _DUE, [until, most], prepare=True)
+        return [_decode(row[0]) for row in rows]
+
+    async def next_due(self) -> datetime | None:
+        """Return when it is time to look at the next case."""
+        async with self._store.pool.connection() as connection:
+            rows = await _rows(connection, _NEXT, [])
+        found: datetime | None = rows[0][0]
+        return found
+
+    async def put_off(self, docket: Docket, looked_at: datetime) -> None:
+        """Note when to look again at a case of which nothing could be recorded."""
+        due_at = next_due(docket, self.rules, idle_at=looked_at)
+        async with self._store.pool.connection() as connection:
+            await connection.execute(_PUT_OFF, [due_at, docket.case])
+
+    async def change(self) -> Change | None:
+        """Return the last change of a calendar that deadlines have to follow, if there is one."""
+        async with self._store.pool.connection() as connection:
+            rows = await _rows(connection, _PENDING, [])
+        return Change(*rows[0]) if rows else None
+
+    async def followed(self, change: Change) -> None:
+        """Note that all deadlines follow the calendars up to a change."""
+        async with self._store.pool.connection() as connection:
+            await connection.execute(_DONE, [change.position])
+
+    async def live(self, after: UUID, most: int) -> list[Docket]:
+        """Return the next cases that count days, in the order of their ids."""
+        async with self._store.pool.connection() as connection:
+            rows = await _rows(connection, _LIVE, [after, most], prepare=True)
+        return [_decode(row[0]) for row in rows]
+
+    async def _remember(self, connection: AsyncConnection[Any], position: int) -> None:
+        """Know the rules as of a position: as always, but after a start or a fault."""
+        if self._known_at == position:
+            return
+        self.rules, self.staff = Rules(), StaffBook()
+        for row in await _rows(connection, _RULES_UNTIL, [position]):
+            event = await self._event(connection, row)
+            if event is not None:
+                self._learn(event, row[0])
+
+    def _learn(self, event: DomainEvent, position: int) -> None:
+        if event.TOPIC in Rules.TOPICS:
+            self.rules.apply(event, position)
+        if event.TOPIC in StaffBook.TOPICS:
+            self.staff.apply(event)
+
+    async def _take_in(
+        self, connection: AsyncConnection[Any], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        found = [
+            (row[0], event)
+            for row in rows
+            if (event := await self._event(connection, row)) is not None
+        ]
+        told = [event for _, event in found if event.TOPIC not in _RULES]
+        cases = list({case_of(event) for event in told})
+        dockets = {
+            docket.case: docket
+            for row in await _rows(connection, _DOCKETS, [cases], prepare=True)
+            for docket in [_decode(row[0])]
+        }
+        touched: dict[UUID, Docket] = {}
+        stuck: set[UUID] = set()
+        for position, event in found:
+            if event.TOPIC in _RULES:
+                self._learn(event, position)
+                if isinstance(event, _CHANGES):
+                    await connection.execute(_CHANGED, [position, *_why(event)])
+                continue
+            case = case_of(event)
+            if case in stuck:
+                continue
+            try:
+                docket = fold(dockets.get(case), event, position, self.rules)
+            except Exception as error:  # noqa: BLE001  parked and shown, and the others go on
+                stuck.add(case)
+                touched.pop(case, None)
+                await self._park(connection, position, event.originator_id, event.TOPIC, error)
+                continue
+            if docket is not None:
+                dockets[case] = touched[case] = docket
+        if touched:
+            await self._keep(connection, touched.values())
+
+    async def _keep(self, connection: AsyncConnection[Any], dockets: Iterable[Docket]) -> None:
+        kept = sorted(dockets, key=lambda docket: docket.case)
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(
+            _KEEP,
+            [
+                [docket.case for docket in kept],
+                [msgspec.json.encode(docket).decode() for docket in kept],
+                [next_due(docket, self.rules) for docket in kept],
+                [self._counts_days(docket) for docket in kept],
+            ],
+            prepare=True,
+        )
+
+    def _counts_days(self, docket: Docket) -> bool:
+        return any(
+            docket.terms(clock, self.rules).target.basis is not Basis.ELAPSED
+            for clock in docket.clocks
+            if clock.live
+        )
+
+    async def _event(
+        self, connection: AsyncConnection[Any], row: tuple[Any, ...]
+    ) -> DomainEvent | None:
+        position, stream, version, topic, state = row
+        try:
+            return self._store.mapper.decode(stream, version, topic, state)
+        except (MapperDeserialisationError, TopicError) as error:
+            await self._park(connection, position, stream, topic, error)
+            return None
+
+    async def _park(
+        self,
+        connection: AsyncConnection[Any],
+        position: int,
+        stream: UUID,
+        topic: str,
+        error: Exception,
+    ) -> None:
+        """Leave an event behind that cannot be used, where ``redress doctor`` shows it."""
+        _log.error("event parked", process=PROCESS, position=position, error=place_of(error))
+        parked = [f"process:{PROCESS}", position, stream, topic, place_of(error)]
+        await connection.execute(_PARK, parked)
+
+
+def _why(event: DomainEvent) -> tuple[str, datetime]:
+    assert isinstance(event, _CHANGES)
+    said = event.meta.reason
+    return event.source if said is None else f"{said} ({event.source})", event.meta.occurred_at
+
+
+async def _position(connection: AsyncConnection[Any]) -> int:
+    rows = await _rows(connection, _POSITION, [PROCESS])
+    if not rows:
+        await connection.execute(_FIRST_POSITION, [PROCESS])
+        return 0
+    return int(rows[0][0])
+
+
+async def _one(connection: AsyncConnection[Any], statement: LiteralString) -> int:
+    return int((await _rows(connection, statement, []))[0][0])
+
+
+async def _rows(
+    connection: AsyncConnection[Any],
+    statement: LiteralString | sql.Composed,
+    parameters: Sequence[Any],
+    *,
+    prepare: bool | None = None,
+) -> list[tuple[Any, ...]]:
+    cursor = connection.cursor(row_factory=tuple_row, binary=True)
+    await cursor.execute(statement, parameters, prepare=prepare)
+    rows: list[tuple[Any, ...]] = await cursor.fetchall()
+    return rows

@@ -1,0 +1,200 @@
+"""The timekeeper: reads the log, and puts on record what falls due, in one process at a time.
+
+What is recorded goes through the log like everything else, at the next version of a case's clock
+stream: whoever does not know the last one, because another process keeps the time by now, stores
+nothing. So each warning and breach is there once, whoever dies when.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import psycopg
+import structlog
+from uuid_utils.compat import uuid7
+
+from application.desk import EventStore
+from application.eventstore.errors import (
+    NotStoredError,
+    OutcomeUnknownError,
+    VersionConflictError,
+)
+from application.notifying.delivery import place_of
+from application.timekeeping.ledger import AnotherTimekeeperError, Change, Ledger
+from domain.case_clocks import CaseClocks
+from domain.metadata import Metadata, PolicyVersion, Source, SourceKind
+from domain.roles import PersonId, Role
+from domain.service_level_policy import policy_id
+from domain.service_levels.docket import Clock, Docket
+from domain.service_levels.timers import MetaAt, act, recompute
+
+GRACE: Final = timedelta(seconds=1)
+"""What happened in time is in the log by then; only later reports are late."""
+_AT_ONCE: Final = 1_000
+_NO_CASE: Final = UUID(int=0)
+_LOCK: Final = 1_852_797_796
+"""The advisory lock of whoever keeps the time; it goes with the connection that holds it."""
+_TRY_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, 0)"
+_LISTEN: LiteralString = "LISTEN redress_events"
+_LOOK_SECONDS: Final = 1.0
+"""The clock of the machine may be set: it is looked at again after this long at most."""
+_SHORTEST_SECONDS: Final = 0.02
+_GATHER_SECONDS: Final = 0.05
+_LOCK_SECONDS: Final = 0.25
+_RETRY_SECONDS: Final = 0.5
+_PASSING: Final = (
+    psycopg.OperationalError,
+    NotStoredError,
+    OutcomeUnknownError,
+    AnotherTimekeeperError,
+)
+"""What is over when it is tried again, mostly a database that went away."""
+_ACTOR: Final = PersonId("system")
+
+_log = structlog.get_logger()
+
+
+class Timekeeper:
+    """Warnings, breaches, alerts and new deadlines, from the log back into the log."""
+
+    def __init__(
+        self, store: EventStore, now: Callable[[], datetime], *, grace: timedelta = GRACE
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._grace = grace
+        self.ledger = Ledger(store)
+
+    async def run(self, conninfo: Callable[[], str], stopped: asyncio.Event) -> None:
+        """Keep the time until stopped; a lost database is waited for, and found again.
+
+        ``conninfo``: as ``redress_writer``, asked for anew whenever a connection is made.
+        """
+        working = asyncio.create_task(self._keep_working(conninfo), name="timekeeper")
+        stopping = asyncio.create_task(stopped.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (working, stopping):
+                task.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Put on record everything that is due now; no other may run."""
+        while await self.step():
+            pass
+
+    async def step(self) -> bool:
+        """Read the log to its end, then put on record what is due; say whether anything was.
+
+        The clock is read first: whatever was stored before that instant is known when it decides.
+        """
+        until = self._now() - self._grace
+        while await self.ledger.advance():
+            pass
+        change = await self.ledger.change()
+        if change is not None:
+            await self._follow(change)
+            return True
+        dockets = await self.ledger.due(until, _AT_ONCE)
+        records = []
+        for docket in dockets:
+            meta = _metas(docket)
+            record = act(docket, until, self.ledger.rules, self.ledger.staff, meta)
+            if record is None:
+                await self.ledger.put_off(docket, until)
+            else:
+                records.append(record)
+        await self._append(records)
+        return bool(dockets)
+
+    async def _follow(self, change: Change) -> None:
+        """Compute anew the deadlines of all live clocks, after a calendar changed."""
+        after, now, conflicts = _NO_CASE, self._now(), 0
+        while dockets := await self.ledger.live(after, _AT_ONCE):
+            after = dockets[-1].case
+            found = (
+                recompute(docket, now, self.ledger.rules, _metas(docket, change.reason))
+                for docket in dockets
+            )
+            conflicts += await self._append(record for record in found if record is not None)
+        if not conflicts:  # else once more, for those who were changed meanwhile
+            await self.ledger.followed(change)
+
+    async def _append(self, records: Iterable[CaseClocks]) -> int:
+        """Store the events of each case, all or none of them; return how many were refused.
+
+        A conflict means that somebody else recorded something of the case: it is in the log.
+        """
+        mapper, writer = self._store.mapper, self._store.writer
+        stored = (
+            [mapper.to_stored_event(event) for event in record.collect_events()]
+            for record in records
+        )
+        outcomes = await asyncio.gather(*map(writer.append, stored), return_exceptions=True)
+        conflicts = 0
+        for outcome in outcomes:
+            if isinstance(outcome, VersionConflictError):
+                conflicts += 1
+            elif isinstance(outcome, BaseException):
+                raise outcome
+        return conflicts
+
+    async def _keep_working(self, conninfo: Callable[[], str]) -> None:
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    conninfo(), autocommit=True
+                ) as connection:
+                    await self._work(connection)
+            except _PASSING as error:
+                _log.warning("timekeeper interrupted", error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001  whatever it is, the clocks go on
+                _log.error("timekeeper failed", error=place_of(error))
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _work(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Work for as long as the connection, and with it the lock, lasts."""
+        while not await _locked(connection):  # noqa: ASYNC110  in another process
+            await asyncio.sleep(_LOCK_SECONDS)
+        await connection.execute(_LISTEN)
+        while True:
+            while await self.step():
+                # Whoever lost the lock loses the connection, too, and stops here.
+                await connection.execute("SELECT 1")
+            async for _ in connection.notifies(timeout=await self._pause(), stop_after=1):
+                await asyncio.sleep(_GATHER_SECONDS)
+
+    async def _pause(self) -> float:
+        due_at = await self.ledger.next_due()
+        if due_at is None:
+            return _LOOK_SECONDS
+        left = (due_at + self._grace - self._now()).total_seconds()
+        return max(_SHORTEST_SECONDS, min(left, _LOOK_SECONDS))
+
+
+def _metas(docket: Docket, reason: str | None = None) -> MetaAt:
+    """Return who makes the envelopes of what is recorded of a case together."""
+    source = Source(SourceKind.SYSTEM, historical=docket.historical)
+    correlation = uuid7()
+
+    def meta(at: datetime, clock: Clock) -> Metadata:
+        return Metadata(
+            occurred_at=at,
+            actor=_ACTOR,
+            role=Role.SYSTEM,
+            reason=reason,
+            correlation=correlation,
+            source=source,
+            policy=PolicyVersion(policy_id(clock.policy), clock.policy_version),
+        )
+
+    return meta
+
+
+async def _locked(connection: psycopg.AsyncConnection[Any]) -> bool:
+    row = await (await connection.execute(_TRY_LOCK, [_LOCK])).fetchone()
+    assert row is not None
+    return bool(row[0])

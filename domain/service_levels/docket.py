@@ -1,0 +1,422 @@
+"""The clocks of a case, folded from its events: started, paused, resumed, stopped, cancelled.
+
+Events are folded in log order, with their business times. Read models and timers fold the same
+events by these rules, and so does who asks for a moment of the past (domain.md 3).
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from domain.aggregate import DomainEvent
+from domain.case_clocks import OF_A_CLOCK, RECORDED, CaseClocks
+from domain.labels import Labelled
+from domain.service_levels.deadlines import Deadline, Pause, deadline
+from domain.service_levels.marks import RESUMED, WAITING, CaseFacts, Reading, readings
+from domain.service_levels.rules import Rules
+from domain.service_levels.terms import AlertCause, ClockTerms
+
+
+class ClockState(Labelled):
+    """Where a clock stands (domain.md 3)."""
+
+    RUNNING = "running", "running", "计时中"
+    PAUSED = "paused", "paused", "已暂停"
+    MET = "met", "met", "按时完成"
+    MET_LATE = "met_late", "met late", "逾期完成"
+    BREACHED = "breached", "breached", "已超时"
+    CANCELLED = "cancelled", "cancelled", "已取消"
+
+
+LIVE: Final = frozenset({ClockState.RUNNING, ClockState.PAUSED, ClockState.BREACHED})
+"""A clock that can still be stopped."""
+REBASED: Final = "rebased"
+"""How a clock ends that the new policy of its case does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """A deadline that a change of the calendar moved, or confirmed."""
+
+    at: datetime
+    old_due_at: datetime
+    new_due_at: datetime
+    calendar_version: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A step of the alert chain that was taken."""
+
+    cause: AlertCause
+    step: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Clock:
+    """One instance of a clock; ``due_at`` of a paused one is what it was at the pause.
+
+    ``annotated_by``: the mark that was reported late after a breach was on record.
+    """
+
+    code: str
+    number: int
+    policy: str
+    policy_version: int
+    calendar: str
+    calendar_version: int
+    zone: str
+    started_at: datetime
+    started_by: str
+    due_at: datetime
+    warn_at: datetime | None = None
+    state: ClockState = ClockState.RUNNING
+    provisional: bool = False
+    rolled_to: datetime | None = None
+    left: int | None = None
+    pauses: list[Pause] = field(default_factory=list)
+    warned_at: datetime | None = None
+    breached_at: datetime | None = None
+    annotated_at: datetime | None = None
+    annotated_by: str | None = None
+    annotation_recorded: bool = False
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    alerts: list[Alert] = field(default_factory=list)
+    recomputed: list[Recomputation] = field(default_factory=list)
+
+    @property
+    def live(self) -> bool:
+        """Whether it can still be stopped."""
+        return self.state in LIVE
+
+    @property
+    def paused_seconds(self) -> int:
+        """How long it stood still, in pauses that have ended."""
+        ended = (p.until - p.since for p in self.pauses if p.until is not None)
+        return int(sum(ended, timedelta()).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Marks that an event set, at its business time, while a department had the case."""
+
+    at: datetime
+    position: int
+    marks: tuple[str, ...]
+    department: str | None
+
+
+@dataclass(slots=True)
+class Docket:
+    """The clocks of one case and what they depend on; ``version`` is that of the clock stream.
+
+    ``source``: the import it came from. ``told_by``: the streams whose events concerned it. Zone
+    and policy are those with which the case began, until a command puts it under another one.
+    """
+
+    case: UUID
+    facts: CaseFacts
+    zone: str
+    historical: bool
+    source: str | None
+    policy: str | None
+    policy_version: int
+    last_at: datetime
+    began_under: tuple[str | None, int]
+    clocks: list[Clock] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    told_by: list[UUID] = field(default_factory=list)
+    version: int = 0
+
+    def find(self, code: str, number: int) -> Clock | None:
+        """Return an instance of a clock."""
+        return next((c for c in self.clocks if c.code == code and c.number == number), None)
+
+    def terms(self, clock: Clock, rules: Rules) -> ClockTerms:
+        """Return the terms under which a clock runs."""
+        found = rules.terms(clock.policy, clock.policy_version).clock(clock.code)
+        assert found is not None
+        return found
+
+
+def concerns(topic: str) -> bool:
+    """Say whether events of a topic may concern the clocks of a case."""
+    return topic in _RECORDED or topic in readings()
+
+
+def case_of(event: DomainEvent) -> UUID:
+    """Return the case whose clocks an event concerns."""
+    if isinstance(event, RECORDED):
+        return event.case
+    return readings()[event.TOPIC].case_of(event)
+
+
+def fold(
+    docket: Docket | None,
+    event: DomainEvent,
+    position: int,
+    rules: Rules,
+    pinned: Docket | None = None,
+) -> Docket | None:
+    """Return the clocks after an event; the docket that comes in is changed.
+
+    None: no clock can ever concern the case, or its beginning is not among the events. ``pinned``
+    gives policy and zone to a case that is folded again when the rules know more than they did.
+    """
+    if isinstance(event, RECORDED):
+        if docket is not None:
+            _record(docket, event, position, rules)
+            _heard(docket, event)
+            docket.version = event.originator_version
+        return docket
+    reading = readings()[event.TOPIC]
+    if docket is None:
+        docket = _begin(reading, event, rules, pinned)
+        if docket is None or reading.beginning is None:
+            return None
+        marked = reading.beginning(event)
+    else:
+        marked = None if reading.marking is None else reading.marking(event, docket.facts)
+    if marked is not None:
+        docket.facts = marked.facts
+        _heard(docket, event)
+        if marked.marks:
+            told = Told(event.meta.occurred_at, position, marked.marks, marked.facts.department)
+            docket.told.append(told)
+            _happen(docket, told, rules, None)
+    return docket
+
+
+def _heard(docket: Docket, event: DomainEvent) -> None:
+    docket.last_at = max(docket.last_at, event.meta.occurred_at)
+    if event.originator_id not in docket.told_by:
+        docket.told_by.append(event.originator_id)
+
+
+def _begin(
+    reading: Reading, event: DomainEvent, rules: Rules, pinned: Docket | None
+) -> Docket | None:
+    if reading.beginning is None:
+        return None
+    marked = reading.beginning(event)
+    if marked is None:
+        return None
+    facts, at = marked.facts, event.meta.occurred_at
+    if pinned is not None:
+        (code, version), zone = pinned.began_under, pinned.zone
+    else:
+        code, version = rules.policy(facts.policy, facts.partner, at)
+        zone = rules.zone(facts.outlet, facts.region, code, version)
+    return Docket(
+        case=event.originator_id,
+        facts=facts,
+        zone=zone,
+        historical=event.meta.source.historical,
+        source=event.meta.source.name,
+        policy=code,
+        policy_version=version,
+        last_at=at,
+        began_under=(code, version),
+    )
+
+
+def _happen(docket: Docket, told: Told, rules: Rules, only: frozenset[str] | None) -> None:
+    """Let marks take effect, on some clocks only where ``only`` names them: stop, then start."""
+    marks = set(told.marks)
+    for clock in docket.clocks:
+        if clock.live and (only is None or clock.code in only):
+            _touch(docket, clock, marks, told, rules)
+    if docket.policy is None:
+        return
+    live = {clock.code for clock in docket.clocks if clock.live}
+    for terms in rules.terms(docket.policy, docket.policy_version).clocks:
+        if only is not None and terms.code not in only:
+            continue
+        by = next((mark for mark in terms.starts_on if mark in marks), None)
+        if by is not None and terms.code not in live:
+            docket.clocks.append(_started(docket, terms, by, told, rules))
+
+
+def _touch(docket: Docket, clock: Clock, marks: set[str], told: Told, rules: Rules) -> None:
+    terms, at = docket.terms(clock, rules), told.at
+    stop = next((mark for mark in terms.stops_on if mark in marks), None)
+    if stop is not None and at >= clock.started_at:
+        _resume(docket, clock, at, rules)
+        in_time = at <= clock.due_at
+        if in_time:
+            _annotate(clock, stop, at)
+        _end(clock, ClockState.MET if in_time else ClockState.MET_LATE, stop, at)
+        return
+    cancel = next((mark for mark in terms.cancels_on if mark in marks), None)
+    lapse = next((mark for mark in terms.lapses_on if mark in marks), None)
+    if lapse is not None and (clock.state is ClockState.PAUSED or at <= clock.due_at):
+        cancel = cancel or lapse
+    if cancel is not None:
+        if at <= clock.due_at:
+            _annotate(clock, cancel, at)
+        _end(clock, ClockState.CANCELLED, cancel, max(at, clock.started_at))
+    elif WAITING in marks and terms.pauses:
+        _pause(docket, clock, at, rules)
+    elif RESUMED in marks:
+        _resume(docket, clock, at, rules)
+
+
+def _started(docket: Docket, terms: ClockTerms, by: str, told: Told, rules: Rules) -> Clock:
+    assert docket.policy is not None
+    policy = rules.terms(docket.policy, docket.policy_version)
+    calendar = policy.calendar_of(terms, told.department)
+    clock = Clock(
+        code=terms.code,
+        number=1 + sum(other.code == terms.code for other in docket.clocks),
+        policy=docket.policy,
+        policy_version=docket.policy_version,
+        calendar=calendar,
+        calendar_version=rules.calendars.version_at(calendar, told.position),
+        zone=docket.zone,
+        started_at=told.at,
+        started_by=by,
+        due_at=told.at,
+    )
+    _set_deadline(clock, terms, rules)
+    return clock
+
+
+def _pause(docket: Docket, clock: Clock, at: datetime, rules: Rules) -> None:
+    """Let a clock stand still that is within its time; pauses never overlap."""
+    if clock.state is ClockState.PAUSED or at >= clock.due_at:
+        return
+    _annotate(clock, WAITING, at)
+    before = [pause.until for pause in clock.pauses if pause.until is not None]
+    clock.pauses.append(Pause(max(at, clock.started_at, *before)))
+    clock.state = ClockState.PAUSED
+    _set_deadline(clock, docket.terms(clock, rules), rules)
+
+
+def _resume(docket: Docket, clock: Clock, at: datetime, rules: Rules) -> None:
+    if clock.state is ClockState.PAUSED:
+        last = clock.pauses[-1]
+        clock.pauses[-1] = replace(last, until=max(at, last.since))
+        clock.state = ClockState.RUNNING
+        _set_deadline(clock, docket.terms(clock, rules), rules)
+
+
+def _end(clock: Clock, state: ClockState, by: str, at: datetime) -> None:
+    clock.state, clock.ended_by, clock.ended_at = state, by, at
+    clock.left = None
+
+
+def _annotate(clock: Clock, by: str, at: datetime) -> None:
+    """Note beside a breach on record that it was none by business time."""
+    if clock.breached_at is not None and clock.annotated_at is None:
+        clock.annotated_at, clock.annotated_by = at, by
+
+
+def _set_deadline(clock: Clock, terms: ClockTerms, rules: Rules) -> Deadline:
+    found = compute(clock, terms, rules)
+    clock.due_at, clock.provisional = found.due_at, found.provisional
+    clock.rolled_to, clock.left = found.rolled_to, found.left
+    clock.warn_at = None
+    if terms.warn_percent is not None:
+        span = found.due_at - clock.started_at
+        clock.warn_at = clock.started_at + span * terms.warn_percent / 100
+    return found
+
+
+def compute(clock: Clock, terms: ClockTerms, rules: Rules) -> Deadline:
+    """Return the deadline that follows from what is known of a clock."""
+    calendar = rules.calendars.calendar(clock.calendar, clock.calendar_version)
+    pauses = clock.pauses if terms.pauses else ()
+    return deadline(terms.target, clock.started_at, ZoneInfo(clock.zone), calendar, pauses)
+
+
+def _record(docket: Docket, event: DomainEvent, position: int, rules: Rules) -> None:
+    """Take in what the timers, or a command, put on record."""
+    if isinstance(event, CaseClocks.Rebased):
+        _rebase(docket, event, position, rules)
+        return
+    assert isinstance(event, OF_A_CLOCK)
+    clock = docket.find(event.clock, event.number)
+    if clock is None:
+        return
+    at = event.meta.occurred_at
+    match event:
+        case CaseClocks.Warned():
+            clock.warned_at = at
+        case CaseClocks.Breached():
+            _breached(clock, event.due_at)
+        case CaseClocks.BreachAnnotated():
+            clock.annotation_recorded = True
+        case CaseClocks.Alerted():
+            clock.alerts.append(Alert(event.cause, event.step, at))
+        case CaseClocks.DeadlineRecomputed():
+            _recompute(docket, clock, event, rules)
+
+
+def _breached(clock: Clock, due_at: datetime) -> None:
+    """Mark the breach; annotate it if what the timers did not know yet disproves it."""
+    clock.breached_at = due_at
+    clock.annotated_at = clock.annotated_by = None
+    clock.annotation_recorded = False
+    if clock.state is ClockState.RUNNING and clock.due_at == due_at:
+        clock.state = ClockState.BREACHED
+    elif clock.state is ClockState.PAUSED:
+        _annotate(clock, WAITING, clock.pauses[-1].since)
+    elif clock.ended_by and clock.ended_at is not None and clock.ended_at <= clock.due_at:
+        _annotate(clock, clock.ended_by, clock.ended_at)
+
+
+def _recompute(
+    docket: Docket, clock: Clock, event: CaseClocks.DeadlineRecomputed, rules: Rules
+) -> None:
+    old = clock.due_at
+    clock.calendar_version = event.calendar_version
+    _set_deadline(clock, docket.terms(clock, rules), rules)
+    meta = event.meta
+    clock.recomputed.append(
+        Recomputation(meta.occurred_at, old, clock.due_at, event.calendar_version, meta.reason)
+    )
+    if clock.state is ClockState.BREACHED and clock.due_at > old:
+        clock.state = ClockState.RUNNING
+        _annotate(clock, RECOMPUTED, meta.occurred_at)
+
+
+def _rebase(docket: Docket, event: CaseClocks.Rebased, position: int, rules: Rules) -> None:
+    """Let live clocks go on under the new terms, and start what the old policy did not have.
+
+    What has ended keeps its outcome. A new clock takes in all that happened since the beginning.
+    """
+    had: set[str] = set()
+    if docket.policy is not None:
+        had = {c.code for c in rules.terms(docket.policy, docket.policy_version).clocks}
+    docket.policy, docket.policy_version = event.policy, event.policy_version
+    policy = rules.terms(event.policy, event.policy_version)
+    for clock in docket.clocks:
+        if not clock.live:
+            continue
+        terms = policy.clock(clock.code)
+        if terms is None:
+            _end(clock, ClockState.CANCELLED, REBASED, event.meta.occurred_at)
+            continue
+        clock.policy, clock.policy_version = event.policy, event.policy_version
+        clock.calendar = policy.calendar_of(terms, docket.facts.department)
+        clock.calendar_version = rules.calendars.version_at(clock.calendar, position)
+        old = clock.due_at
+        if clock.state is ClockState.PAUSED and not terms.pauses:
+            clock.state = ClockState.RUNNING
+        _set_deadline(clock, terms, rules)
+        if clock.state is ClockState.BREACHED and clock.due_at > old:
+            clock.state = ClockState.RUNNING
+            _annotate(clock, REBASED, event.meta.occurred_at)
+    new = frozenset(clock.code for clock in policy.clocks) - had
+    for told in docket.told if new else ():
+        _happen(docket, told, rules, new)
+
+
+RECOMPUTED: Final = "recomputed"
+"""What annotates a breach whose deadline a new calendar moved."""
+_RECORDED: Final = frozenset(event.TOPIC for event in RECORDED)

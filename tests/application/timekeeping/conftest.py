@@ -1,0 +1,139 @@
+"""A company whose clock can be set, with its timers and its read model of clocks."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from api.bootstrap import as_role, open_event_store
+from api.database import Database
+from api.projecting import feed
+from application.complaints import ReceiveComplaint, ReceivedComplaint
+from application.desk import EventStore
+from application.dispatch import Call, Command, Dispatcher
+from application.eventstore.subject_keys import MasterKey, Unsealing
+from application.permissions import Caller
+from application.standard_content import load_standard_content
+from application.timekeeping.run import Timekeeper
+from domain.categories import Category
+from domain.complaint_words import Channel
+from domain.metadata import Source, SourceKind
+from domain.roles import PersonId, Role
+from projections import PROJECTIONS
+from projections.engine import Projector, use_live_tables
+
+ZONE = ZoneInfo("Asia/Shanghai")
+START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # a Monday, 10:00 in Shanghai
+AGENT = Caller("agent-1", PersonId("agent-1"), Role.FRONT_DESK)
+ADMINISTRATOR = Caller("root", PersonId("root"), Role.ADMINISTRATOR)
+_SYSTEM = Call(
+    caller=Caller("system", PersonId("system"), Role.SYSTEM), source=Source(SourceKind.SYSTEM)
+)
+
+
+class Company:
+    """Commands, timers and read model over one database, at a time that the test sets."""
+
+    def __init__(self, runner: asyncio.Runner, store: EventStore, database: Database) -> None:
+        self.now = START
+        self.store = store
+        self.database = database
+        self._runner = runner
+        self._dispatcher = Dispatcher(store, lambda: self.now)
+        self.keeper = self.another_keeper()
+        self.run(load_standard_content(self._dispatcher, _SYSTEM, ZONE))
+
+    def run(self, work: Any) -> Any:
+        return self._runner.run(work)
+
+    def another_keeper(self) -> Timekeeper:
+        return Timekeeper(self.store, lambda: self.now, grace=timedelta(0))
+
+    def do(self, command: Command[Any], caller: Caller = AGENT, **call: Any) -> Any:
+        return self.run(self._dispatcher.execute(command, Call(caller=caller, **call))).result
+
+    def received(self, **given: Any) -> UUID:
+        occurred_at = given.pop("occurred_at", None)
+        received = ReceivedComplaint(
+            **{
+                "channel": Channel.PHONE,
+                "category": Category.DELAY,
+                "complainant": "someone",
+                "subject": "late",
+                "facts": "late",
+                **given,
+            }
+        )
+        found: UUID = self.do(ReceiveComplaint(received=received, occurred_at=occurred_at))
+        return found
+
+    def later(self, **span: float) -> None:
+        """Let time pass, and the timers do what they have to."""
+        self.now += timedelta(**span)
+        self.settle()
+
+    def settle(self) -> None:
+        self.run(self.keeper.settle())
+
+    def project(self) -> None:
+        """Bring the read model of clocks to the end of the log."""
+        conninfo = as_role(self.database.conninfo, "redress_writer")
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            use_live_tables(connection)
+            projector = Projector(
+                connection, feed(self.database), Unsealing(self.database.master), batch_events=7
+            )
+            while projector.advance(PROJECTIONS["service_levels"]):
+                pass
+        assert self.rows("SELECT error FROM ops.parked_events") == []
+
+    def rows(self, statement: Any, *parameters: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.database.conninfo, row_factory=dict_row) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def clocks(self, case: UUID) -> dict[str, dict[str, Any]]:
+        """Return the newest instance of each clock of a case, as the read model has it."""
+        self.project()
+        found = self.rows(
+            "SELECT * FROM read.sla_clocks WHERE case_id = %s ORDER BY started_at, number", case
+        )
+        return {row["clock"]: row for row in found}
+
+    def recorded(self, case: UUID | None = None) -> list[tuple[str, str, int]]:
+        """Return what is on record of clocks: what, of which clock, of which instance."""
+        found = self.rows(
+            "SELECT topic, convert_from(state, 'UTF8')::json -> 'data' AS data"
+            " FROM log.stored_events WHERE topic LIKE 'case_clocks.%%' ORDER BY notification_id"
+        )
+        return [
+            (row["topic"].partition(".")[2], row["data"]["clock"], row["data"]["number"])
+            for row in found
+            if case is None or row["data"]["case"] == str(case)
+        ]
+
+
+@pytest.fixture
+def company(database: str, master: MasterKey) -> Iterator[Company]:
+    """A company on a fresh database."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        store = runner.run(
+            stack.enter_async_context(open_event_store(database, master, zone=ZONE))
+        )
+        try:
+            yield Company(runner, store, Database(url=database, embedded=None, master=master))
+        finally:
+            runner.run(stack.aclose())
+
+
+@pytest.fixture
+def make_clock() -> Callable[[], datetime]:
+    """The clock of this machine."""
+    return lambda: datetime.now(UTC)
