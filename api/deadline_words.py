@@ -244,7 +244,8 @@ class _English(_Speaker):
         return f"It stands still; {self._amount(left)} {remain}"
 
     def breached(self) -> str:
-        return "A breach is on record"
+        assert self.clock.breached_at is not None
+        return f"A breach is on record: nothing was done by {self._until(self.clock.breached_at)}"
 
     def annotated(self, by: str, at: datetime) -> str:
         return (
@@ -371,7 +372,8 @@ class _Chinese(_Speaker):
         return f"现已暂停，剩余{self._amount(left)}"
 
     def breached(self) -> str:
-        return "超时已记录在案"
+        assert self.clock.breached_at is not None
+        return f"超时已记录在案：截至{self._until(self.clock.breached_at)}尚未完成"
 
     def annotated(self, by: str, at: datetime) -> str:
         return f"据补报，按业务时间并未超时：{self._at(at)}{clock_word(by, CHINESE)}"

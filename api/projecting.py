@@ -1,4 +1,4 @@
-"""The process beside the server: it keeps the read models, and sends notices.
+"""The process beside the server: it keeps the read models and the time, and sends notices.
 
 A child of ``serve``, or ``redress project`` alone.
 """
@@ -6,8 +6,8 @@ A child of ``serve``, or ``redress project`` alone.
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any, Final, LiteralString
@@ -18,12 +18,14 @@ import structlog
 from api.bootstrap import as_role, collect_garbage_rarely, open_event_store, utc_now
 from api.database import Database
 from api.settings import Settings
+from application.desk import EventStore
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import SubjectKeys, Unsealing
 from application.notifying.delivery import Lane, place_of
 from application.notifying.run import Notifier
 from application.notifying.senders import FileSender
 from application.notifying.smtp import SmtpSender
+from application.timekeeping.run import Timekeeper
 from domain.notifying import NoticeChannel
 from projections import PROJECTIONS
 from projections.engine import Feed, Projector, run_until, use_live_tables
@@ -32,7 +34,7 @@ IDEMPOTENCY_KEPT: Final = timedelta(days=7)
 _HOUSEKEEPING_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 0.5
 _STOP_CHECK_SECONDS: Final = 0.1
-_CACHED: Final = 1000  # notices are looked at once or twice
+_CACHED: Final = 1000  # what is done in the background is looked at once or twice
 _CONNECTIONS: Final = 6
 _FORGET: LiteralString = """
 DELETE FROM process.idempotency WHERE key IN (
@@ -93,22 +95,61 @@ def ways_out(settings: Settings) -> list[Lane]:
     return [Lane(mails, by_mail), Lane(files, channels - by_mail)]
 
 
+Background = Callable[[Database, asyncio.Event], Coroutine[Any, Any, None]]
+"""What goes on beside the read models until the event is set."""
+
+
+def sends_notices(settings: Settings) -> Background:
+    """Return the sending of notices to customers."""
+
+    async def send(database: Database, stop: asyncio.Event) -> None:
+        async with _event_store(database, settings) as store:
+            notifier = Notifier(store, ways_out(settings), utc_now)
+            await notifier.run(lambda: as_role(database.conninfo, "redress_writer"), stop)
+
+    return send
+
+
+def keeps_time(settings: Settings) -> Background:
+    """Return the timers: warnings, breaches and alerts of the clocks of cases."""
+
+    async def keep(database: Database, stop: asyncio.Event) -> None:
+        async with _event_store(database, settings) as store:
+            timekeeper = Timekeeper(store, utc_now)
+            await timekeeper.run(lambda: as_role(database.conninfo, "redress_writer"), stop)
+
+    return keep
+
+
+def _event_store(database: Database, settings: Settings) -> AbstractAsyncContextManager[EventStore]:
+    return open_event_store(
+        database.conninfo,
+        database.master,
+        zone=settings.timezone,
+        cached=_CACHED,
+        pool_size=_CONNECTIONS,
+    )
+
+
 @contextmanager
-def sending_notices(
-    database: Database, settings: Settings, stopped: Callable[[], bool]
+def in_background(
+    name: str, database: Database, work: Background, stopped: Callable[[], bool]
 ) -> Iterator[None]:
-    """Send notices in a thread of their own until stopped; its faults concern nobody else."""
+    """Let something go on in a thread of its own until stopped; its faults concern nobody else."""
     ended = threading.Event()
 
-    def send() -> None:
-        while not (stopped() or ended.is_set()):
+    def over() -> bool:
+        return stopped() or ended.is_set()
+
+    def run() -> None:
+        while not over():
             try:
-                asyncio.run(_send_notices(database, settings, lambda: stopped() or ended.is_set()))
+                asyncio.run(_until(over, database, work))
             except Exception as error:  # noqa: BLE001  whatever it is, it is tried again
-                _log.error("notifier ended", error=place_of(error))
+                _log.error("background work ended", work=name, error=place_of(error))
                 sleep(_RETRY_SECONDS)
 
-    thread = threading.Thread(target=send, name="notices")
+    thread = threading.Thread(target=run, name=name)
     thread.start()
     try:
         yield
@@ -117,26 +158,16 @@ def sending_notices(
         thread.join()
 
 
-async def _send_notices(
-    database: Database, settings: Settings, stopped: Callable[[], bool]
-) -> None:
+async def _until(over: Callable[[], bool], database: Database, work: Background) -> None:
     stop = asyncio.Event()
 
     async def watch() -> None:
-        while not stopped():  # noqa: ASYNC110  a signal or another thread says so
+        while not over():  # noqa: ASYNC110  a signal or another thread says so
             await asyncio.sleep(_STOP_CHECK_SECONDS)
         stop.set()
 
     watching = asyncio.create_task(watch())
-    async with open_event_store(
-        database.conninfo,
-        database.master,
-        zone=settings.timezone,
-        cached=_CACHED,
-        pool_size=_CONNECTIONS,
-    ) as store:
-        notifier = Notifier(store, ways_out(settings), utc_now)
-        await notifier.run(lambda: as_role(database.conninfo, "redress_writer"), stop)
+    await work(database, stop)
     await watching
 
 

@@ -299,7 +299,7 @@ def _fold_until(
 ) -> Docket | None:
     docket: Docket | None = None
     for entry in entries:
-        if entry.event.meta.occurred_at <= at and concerns(entry.topic):
+        if entry.event.meta.occurred_at <= at:
             docket = fold(docket, entry.event, entry.position, rules, pinned)
     return docket
 

@@ -9,6 +9,7 @@ from api.cli.keys import keys
 from api.cli.maintenance import doctor, migrate, project, rebuild_models
 from api.cli.notices import notices
 from api.cli.serve import serve
+from api.cli.sla import sla
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +28,7 @@ app.command(epilog="Example: redress notices")(notices)
 app.command("rebuild", epilog="Example: redress rebuild complaints")(rebuild_models)
 app.add_typer(keys, name="keys")
 app.add_typer(calendar, name="calendar")
+app.add_typer(sla, name="sla")
 app.command(epilog="Example: redress doctor --json")(doctor)
 
 

@@ -14,7 +14,14 @@ from rich.progress import Progress
 from api.bootstrap import as_role, collect_garbage_rarely
 from api.cli.context import database, fail, interactive, settings, ship_content
 from api.database import DatabaseUnusableError, open_database
-from api.projecting import feed, keep_read_models, parent_is_gone, sending_notices
+from api.projecting import (
+    feed,
+    in_background,
+    keep_read_models,
+    keeps_time,
+    parent_is_gone,
+    sends_notices,
+)
 from api.settings import Settings, variable_names
 from application.eventstore.subject_keys import Unsealing
 from migrations.upgrade import newest_revision
@@ -37,7 +44,7 @@ def project(
         bool, typer.Option(help="End when standard input does.", hidden=True)
     ] = False,
 ) -> None:
-    """Keep the read models up to date and send notices until Ctrl-C; several never double."""
+    """Keep read models and timers going and send notices until Ctrl-C; several never double."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
@@ -46,7 +53,12 @@ def project(
     def stopped() -> bool:
         return stop.is_set() or gone.is_set()
 
-    with database() as opened, sending_notices(opened, settings(), stopped):
+    chosen = settings()
+    with (
+        database() as opened,
+        in_background("notices", opened, sends_notices(chosen), stopped),
+        in_background("timers", opened, keeps_time(chosen), stopped),
+    ):
         keep_read_models(opened, stopped)
 
 

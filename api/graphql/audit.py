@@ -33,7 +33,6 @@ from domain.case_clocks import CaseClocks
 from domain.complaint import Complaint
 from domain.metadata import SourceKind
 from domain.roles import Role
-from projections.appeals import APPEALS
 from projections.audit import CASE_ENTRIES, CaseEntryRow
 from projections.improvements import IMPROVEMENTS
 from projections.notices import NOTICES
@@ -103,10 +102,15 @@ class CaseEntry:
     )
     def sentence(self, info: ApiInfo, lang: Lang = Lang.EN) -> str:
         """Return the sentence."""
-        told = (self.row.sentence_en, self.row.sentence_zh)
-        if info.context.caller.partner is not None:
-            told = _TOLD_TO_PARTNERS.get(self.row.topic, told)
-        return told[lang is Lang.ZH]
+        return sentence_of(self.row, info.context, lang)
+
+
+def sentence_of(row: CaseEntryRow, context: Context, lang: Lang) -> str:
+    """Return what happened, as the caller may read it."""
+    told = (row.sentence_en, row.sentence_zh)
+    if context.caller.partner is not None:
+        told = _TOLD_TO_PARTNERS.get(row.topic, told)
+    return told[lang is Lang.ZH]
 
 
 def _told(at: int) -> dict[str, str]:

@@ -227,6 +227,7 @@ reads(
     evidence=many("Evidence", "complaint", "position"),
     remarks=_remarks,
     timeline=page("CaseEntry", "case_id", timeline_page, "caseHistory"),
+    clocks=many("SlaClock", "case_id", "started_at, id", operation="slaClocks"),
     mergedInto=one("Complaint", "merged_into", "complaints"),
     shipment=one("Shipment", "shipment", "shipments"),
 )

@@ -37,6 +37,7 @@ from api.graphql.nodes import (
     global_id,
 )
 from api.graphql.scalars import Lang, label
+from api.graphql.service_levels import SlaClock, clocks_of
 from api.graphql.shipments import Shipment, shipment_type
 from domain import complaint
 from domain.categories import CATEGORIES, Category, CategoryGroup
@@ -258,6 +259,12 @@ class Complaint(Node):
         """Return a page of the steps."""
         moment = None if self.past is None else self.past.moment
         return await timeline(info, self.row.id, moment, Window(first, after, last, before))
+
+    @strawberry.field(description="The clocks of the case, in the order of their starts.")
+    async def clocks(self, info: ApiInfo) -> list[SlaClock]:
+        """Return the clocks."""
+        moment = None if self.past is None else self.past.moment
+        return await clocks_of(info, self.row.id, moment)
 
     @strawberry.field(description="The complaint in which a merged one goes on.")
     async def merged_into(self, info: ApiInfo) -> "Complaint | None":

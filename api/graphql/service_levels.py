@@ -191,9 +191,7 @@ async def clocks_of(info: ApiInfo, case: UUID, moment: Moment | None) -> list[Sl
     else:
         conditions = [Condition("case_id", "=", case), Held(moment)]
         async with info.context.reading() as connection:
-            rows = [
-                *await Listing(SLA_PAST, conditions, Order("due_at"), Window()).all(connection)
-            ]
+            rows = [*await Listing(SLA_PAST, conditions, Order("due_at"), Window()).all(connection)]
     return [clock_type(row) for row in sorted(rows, key=attrgetter("started_at", "id"))]
 
 

@@ -131,6 +131,7 @@ class Docket:
     clocks: list[Clock] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     told_by: list[UUID] = field(default_factory=list)
+    waiting_since: datetime | None = None
     version: int = 0
 
     def find(self, code: str, number: int) -> Clock | None:
@@ -174,7 +175,9 @@ def fold(
             _heard(docket, event)
             docket.version = event.originator_version
         return docket
-    reading = readings()[event.TOPIC]
+    reading = readings().get(event.TOPIC)
+    if reading is None:
+        return docket
     if docket is None:
         docket = _begin(reading, event, rules, pinned)
         if docket is None or reading.beginning is None:
@@ -228,6 +231,10 @@ def _begin(
 def _happen(docket: Docket, told: Told, rules: Rules, only: frozenset[str] | None) -> None:
     """Let marks take effect, on some clocks only where ``only`` names them: stop, then start."""
     marks = set(told.marks)
+    if WAITING in marks:
+        docket.waiting_since = told.at
+    elif RESUMED in marks:
+        docket.waiting_since = None
     for clock in docket.clocks:
         if clock.live and (only is None or clock.code in only):
             _touch(docket, clock, marks, told, rules)
@@ -257,6 +264,7 @@ def _touch(docket: Docket, clock: Clock, marks: set[str], told: Told, rules: Rul
     if lapse is not None and (clock.state is ClockState.PAUSED or at <= clock.due_at):
         cancel = cancel or lapse
     if cancel is not None:
+        _resume(docket, clock, at, rules)
         if at <= clock.due_at:
             _annotate(clock, cancel, at)
         _end(clock, ClockState.CANCELLED, cancel, max(at, clock.started_at))
@@ -282,6 +290,9 @@ def _started(docket: Docket, terms: ClockTerms, by: str, told: Told, rules: Rule
         started_by=by,
         due_at=told.at,
     )
+    if docket.waiting_since is not None and terms.pauses:
+        clock.pauses.append(Pause(max(told.at, docket.waiting_since)))
+        clock.state = ClockState.PAUSED
     _set_deadline(clock, terms, rules)
     return clock
 

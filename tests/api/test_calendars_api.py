@@ -12,8 +12,8 @@ from application.permissions import Caller
 from domain.roles import PersonId, Role
 from domain.service_levels.calendars import calendar_id
 from tests.api.cases import has_chinese
-from tests.api.test_compiler import BothWays, callers
 from tests.api.conftest import ZONE
+from tests.api.test_compiler import BothWays, callers
 
 SYSTEM = Call(caller=Caller("system", PersonId("system"), Role.SYSTEM))
 LIST = """{ calendars { id code name zh: name(lang: ZH) base weekend needsNotices version

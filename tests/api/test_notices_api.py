@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from api.bootstrap import open_dispatcher
 from api.cli.notices import notices
-from api.projecting import sending_notices, ways_out
+from api.projecting import in_background, sends_notices, ways_out
 from api.settings import Settings, SettingsError
 from application.dispatch import Call
 from application.notices import QueueNotice, RecordNoticeInDoubt
@@ -58,7 +58,7 @@ mutation ($input: ResolveNoticeDoubtInput!) {
 @contextmanager
 def notifier(api: Any, settings: Settings) -> Iterator[None]:
     stop = threading.Event()
-    with sending_notices(api.database, settings, stop.is_set):
+    with in_background("notices", api.database, sends_notices(settings), stop.is_set):
         yield
 
 
@@ -263,6 +263,6 @@ def test_the_thread_of_the_notifier_outlives_a_database_that_is_not_there(tmp_pa
 
     settings = Settings.from_env({"REDRESS_DATA_DIR": str(tmp_path)})
     nowhere = Database(f"host={tmp_path} connect_timeout=1", None, MasterKey(bytes(32)))
-    with sending_notices(nowhere, settings, lambda: False):
+    with in_background("notices", nowhere, sends_notices(settings), lambda: False):
         asyncio.run(asyncio.sleep(1.2))
     assert "notices" not in {thread.name for thread in threading.enumerate()}

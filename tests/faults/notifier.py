@@ -17,7 +17,7 @@ import psycopg
 
 from api.database import Database
 from api.logs import configure_logging
-from api.projecting import parent_is_gone, sending_notices
+from api.projecting import in_background, parent_is_gone, sends_notices
 from api.settings import Settings
 from application.eventstore.subject_keys import MasterKey
 
@@ -53,7 +53,7 @@ def lived(database: Database, settings: Settings, chance: random.Random) -> floa
         signal.alarm(60)
         if by_itself:
             die_at(statement, before=before)
-        with sending_notices(database, settings, lambda: False):
+        with in_background("notices", database, sends_notices(settings), lambda: False):
             time.sleep(60)
         os._exit(1)
     if by_itself:
@@ -84,7 +84,7 @@ def main(conninfo: str, data_dir: str, smtp_url: str, seed: str, times: str) -> 
     for _ in range(int(times)):
         print(f"killed after {lived(database, settings, chance):.2f} s", flush=True)
     gone = parent_is_gone()
-    with sending_notices(database, settings, gone.is_set):
+    with in_background("notices", database, sends_notices(settings), gone.is_set):
         print("the last one works", flush=True)
         gone.wait()
 
