@@ -219,6 +219,7 @@ PERMISSIONS: Final[Mapping[str, Grants]] = {
     "serviceLevelPolicies": _all(_WHOLE_STAFF, _OWN),
     "calendars": _all(_WHOLE_STAFF, _OWN),
     "slaClocks": _all(_CASE_READERS, _OWN),
+    "slaCompliance": _all(_CASE_READERS, _OWN),
     "explainDeadline": _all(_CASE_READERS, _OWN),
     "ratings": _all(_CASE_READERS, _OWN),
     "satisfaction": _all(_CASE_READERS, _OWN),

@@ -163,7 +163,7 @@ def _moved(event: DomainEvent, state: AppealState, batch: Batch) -> AppealRow:
 
 
 class AppealGroup(Enum):
-    """By what appeals are counted."""
+    """By what appeals are counted; without one, all of them together."""
 
     REGION = "region"
     DEPARTMENT = "department"
@@ -176,14 +176,28 @@ FIGURES: Final[LiteralString] = """count(*) AS received,
     count(*) FILTER (WHERE NOT valid) AS not_valid,
     count(*) FILTER (WHERE open) AS open,
     count(*) FILTER (WHERE state = 'answered') AS answered,
-    count(*) FILTER (WHERE state = 'withdrawn') AS withdrawn"""
+    count(*) FILTER (WHERE state = 'withdrawn') AS withdrawn,
+    count(*) FILTER (WHERE answered_at > due_at) AS late_answers,
+    count(*) FILTER (WHERE open AND due_at < now()) AS overdue"""
+# By the clocks as they stand now. A policy without this clock cancels it: then nothing is due.
+COUNTED: Final[LiteralString] = """read.appeals LEFT JOIN LATERAL (
+    SELECT c.due_at FROM read.sla_clocks AS c
+    WHERE c.case_id = appeals.id AND c.clock = 'appeal' AND c.state <> 'cancelled'
+    ORDER BY c.number DESC LIMIT 1
+) AS clocks ON true"""
+"""The appeals with their deadlines, if they have one."""
 MONTH: Final[LiteralString] = "to_char(received_at AT TIME ZONE {}, 'YYYY-MM')"
 """The month in which an appeal was received, in a time zone."""
+TOGETHER: Final[LiteralString] = "NULL::text"
+"""The key of all appeals."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppealFigures:
-    """How many appeals of a group were received, and what became of them."""
+    """How many appeals of a group were received, and what became of them.
+
+    ``late_answers`` came after the deadline of the appeal's clock, ``overdue`` are open past it.
+    """
 
     key: str | None
     received: int
@@ -192,21 +206,31 @@ class AppealFigures:
     open: int
     answered: int
     withdrawn: int
+    late_answers: int
+    overdue: int
 
 
 async def count_appeals(
     connection: AsyncConnection[Any],
-    group: AppealGroup,
+    group: AppealGroup | None,
     conditions: Sequence[Condition],
     zone: ZoneInfo,
 ) -> list[AppealFigures]:
     """Count the appeals of each group, in the order of its key; those without one come last."""
     by_month = group is AppealGroup.MONTH
-    key = sql.SQL(MONTH).format(sql.SQL("%s")) if by_month else sql.Identifier(group.value)
+    key: sql.Composable = sql.SQL(TOGETHER)
+    if group is not None:
+        key = sql.SQL(MONTH).format(sql.SQL("%s")) if by_month else sql.Identifier(group.value)
     clauses: list[sql.Composable] = [condition.sql() for condition in conditions]
     statement = sql.SQL(
-        "SELECT {} AS key, {} FROM read.appeals WHERE {} GROUP BY 1 ORDER BY 1 NULLS LAST"
-    ).format(key, sql.SQL(FIGURES), sql.SQL(" AND ").join(clauses or [sql.SQL("true")]))
+        "SELECT {} AS key, {} FROM {} WHERE {} GROUP BY {} ORDER BY 1 NULLS LAST"
+    ).format(
+        key,
+        sql.SQL(FIGURES),
+        sql.SQL(COUNTED),
+        sql.SQL(" AND ").join(clauses or [sql.SQL("true")]),
+        sql.SQL("()" if group is None else "1"),
+    )
     given = [value for condition in conditions for value in condition.parameters]
     cursor = await connection.execute(statement, [zone.key, *given] if by_month else given)
     return [AppealFigures(*values) for values in await cursor.fetchall()]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.calendar import Calendar
 from domain.service_levels.calendars import SpecialDay, YearState
-from domain.service_levels.years import notice_years
+from domain.service_levels.years import also, notice_years
 from projections.engine import Batch, Entry, Projection, on
 from projections.tables import Table
 
@@ -121,8 +121,7 @@ class CalendarsProjection(Projection):
                     years.add(year)
         for year in years:
             row = batch.change(CALENDAR_YEARS, f"{calendar}:{year}")
-            if event.source not in row.source:
-                row.source = f"{row.source}; {event.source}"
+            row.source = also(row.source, event.source)
 
 
 def _noted(

@@ -98,6 +98,7 @@ _OPERATORS: Final = {
     "is": sql.SQL("{}"),  # no parameter: the indexes of only the open cases are used
     "is not": sql.SQL("NOT {}"),
     "is null": sql.SQL("({} IS NULL) = %s"),
+    "has word": sql.SQL("string_to_array({}, ' ') @> ARRAY[%s::text]"),
 }
 
 

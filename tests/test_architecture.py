@@ -37,8 +37,8 @@ BANNED_NAMES = {
 }
 READS = {
     *("shipments", "complaints", "workQueue", "ratings", "satisfaction", "improvements"),
-    "appeals",
-    *("complaintPolicies", "serviceLevelPolicies", "notices", "units", "staff"),
+    *("appeals", "calendars", "serviceLevelPolicies", "slaClocks", "slaCompliance"),
+    *("complaintPolicies", "explainDeadline", "notices", "units", "staff"),
     *("caseHistory", "caseState", "personalData", "systemState"),
 }
 NO_PARTS_OF_A_CASE = {"customer", "parent", "unit"}

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import orjson
 import typer
-from psycopg.errors import UndefinedTable
 
 from api.bootstrap import open_event_store
 from api.case_state import Moment
@@ -89,11 +88,8 @@ async def _docket(store: EventStore, case: str) -> Docket:
     asked = {"id": key, "number": case}
     if len(case) > _LONGEST or not case.isprintable():
         fail("a case is named by its number, such as C-2026-000012, or by its id")
-    try:
-        async with store.pool.connection() as connection:
-            row = await (await connection.execute(_FIND, asked)).fetchone()
-    except UndefinedTable:
-        fail("the database is older than this program: run `redress migrate` first")
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(_FIND, asked)).fetchone()
     if row is None:
         fail(f"there is no case {case!r} with clocks; a new one is there after `redress project`")
     return docket_of(DocketRow(*row))

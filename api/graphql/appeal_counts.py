@@ -13,7 +13,6 @@ from api.graphql.compiler.declarations import (
     answers,
     label_sql,
     listed,
-    relation,
 )
 from api.graphql.compiler.selection import Selected
 from api.graphql.compiler.sql import Json, Piece, name, or_null
@@ -23,8 +22,10 @@ from domain.categories import Category
 from domain.errors import InvalidValueError, Rule
 from projections.appeals import (
     APPEALS,
+    COUNTED,
     FIGURES,
     MONTH,
+    TOGETHER,
     AppealFigures,
     AppealGroup,
     count_appeals,
@@ -43,9 +44,10 @@ strawberry.enum(
 class AppealCount:
     """The figures of a group."""
 
-    of: strawberry.Private[AppealGroup]
+    of: strawberry.Private[AppealGroup | None]
     key: str | None = strawberry.field(
-        description="The region, department, Category or month (2026-03); null: not known."
+        description="The region, department, Category or month (2026-03); null: not known, or all"
+        " appeals."
     )
     received: int
     valid: int = strawberry.field(description="How many were found valid (成立).")
@@ -53,6 +55,10 @@ class AppealCount:
     open: int
     answered: int
     withdrawn: int
+    late_answers: int = strawberry.field(
+        description="How many were answered after the deadline of the appeal."
+    )
+    overdue: int = strawberry.field(description="How many are open past their deadline.")
 
     @strawberry.field(description="The name of the key in a language.")
     def label(self, lang: Lang = Lang.EN) -> str | None:
@@ -62,7 +68,7 @@ class AppealCount:
         return label(Category[self.key], lang)
 
 
-def _count_type(group: AppealGroup, found: AppealFigures) -> AppealCount:
+def _count_type(group: AppealGroup | None, found: AppealFigures) -> AppealCount:
     key = found.key
     return AppealCount(
         of=group,
@@ -73,6 +79,8 @@ def _count_type(group: AppealGroup, found: AppealFigures) -> AppealCount:
         open=found.open,
         answered=found.answered,
         withdrawn=found.withdrawn,
+        late_answers=found.late_answers,
+        overdue=found.overdue,
     )
 
 
@@ -98,13 +106,15 @@ class _CountRow:
     open: int
     answered: int
     withdrawn: int
+    late_answers: int
+    overdue: int
 
 
 _COUNTS: Final = Table("appeal_counts", _CountRow, key="place")
 
 
 def _counts(selected: Selected, planning: Any) -> Json:
-    group: AppealGroup = planning.argument(selected, "groupBy")
+    group: AppealGroup | None = planning.argument(selected, "groupBy")
     given, row = planning.given(selected), planning.row(_COUNTS)
     by_cause = group is AppealGroup.CAUSE
 
@@ -126,13 +136,15 @@ def _counts(selected: Selected, planning: Any) -> Json:
         return MONTH.format(binding.parameter(binding.context.zone.key, "text"))
 
     found = planning.fields("AppealCount", row, selected.sets, {"key": key, "label": named})
-    grouped: Piece = month if group is AppealGroup.MONTH else name(group.value)
+    grouped: Piece = TOGETHER
+    if group is not None:
+        grouped = month if group is AppealGroup.MONTH else name(group.value)
     source: list[Piece] = [
         "(SELECT *, row_number() OVER (ORDER BY key NULLS LAST) AS place FROM (SELECT ",
         grouped,
-        f" AS key, {FIGURES} FROM {relation(APPEALS)} WHERE ",
+        f" AS key, {FIGURES} FROM {COUNTED} WHERE ",
         within,
-        f" GROUP BY 1) AS counted) AS {row.alias}",
+        f" GROUP BY {'()' if group is None else '1'}) AS counted) AS {row.alias}",
     ]
     return listed(found, row, "place", source)
 
@@ -146,12 +158,12 @@ class Query:
 
     @strawberry.field(
         description="How many appeals there are, by region, department, cause or month, in the"
-        " order of the keys, the unknown one last."
+        " order of the keys, the unknown one last; without groupBy all of them together."
     )
     async def appeal_counts(
         self,
         info: ApiInfo,
-        group_by: AppealGroup,
+        group_by: AppealGroup | None = None,
         since: Annotated[
             datetime | None,
             strawberry.argument(name="from", description="Appeals received then or later."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from api.graphql.commands import copied
 from api.graphql.compiler.declarations import (
     One,
     Pages,
+    Planning,
+    Row,
     answers,
     id_of,
     one,
@@ -18,6 +21,8 @@ from api.graphql.compiler.declarations import (
     reads,
     words,
 )
+from api.graphql.compiler.selection import Selected
+from api.graphql.compiler.sql import Json, quoted, scalar
 from api.graphql.complaints import Complaint, complaint_type
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import (
@@ -33,10 +38,12 @@ from api.graphql.scalars import Lang, label
 from domain.appeal import AppealAuthority, AppealLiability, AppealState
 from domain.categories import Category
 from domain.complaint_words import Measure, RuleSource
+from domain.service_levels.terms import APPEAL
 from domain.text import code
 from projections.appeals import APPEAL_TEXTS, APPEALS, AppealRow, AppealTextsRow
 from projections.complaints import COMPLAINTS, ComplaintRow
 from projections.paging import Condition, Listing, Order, Window
+from projections.service_levels import SLA_CLOCKS, ClockRow
 
 _APPEAL_BY_NUMBER = "SELECT id FROM read.appeals WHERE number = %s"
 
@@ -112,6 +119,13 @@ class Appeal(Node):
     def measures(self) -> list[Measure]:
         """Return the measures in their order."""
         return [Measure(measure) for measure in self.row.measures.split()]
+
+    @strawberry.field(description="By when its newest clock demands an answer; null without one.")
+    async def due_at(self, info: ApiInfo) -> datetime | None:
+        """Return the deadline."""
+        rows: list[ClockRow] = await info.context.rows_of(SLA_CLOCKS).load(self.row.id)
+        clocks = [row for row in rows if row.clock == APPEAL]
+        return max(clocks, key=attrgetter("number")).due_at if clocks else None
 
     @strawberry.field(description="The complaint, if the caller may see it.")
     async def complaint(self, info: ApiInfo) -> Complaint | None:
@@ -221,10 +235,20 @@ def _search(
     return [*within, Condition("number", "=", code(number, field="number"))]
 
 
+def _due_at(row: Row, selected: Selected, _planning: Planning) -> Json:
+    """Emit the deadline of the newest clock."""
+    newest = (
+        f"(SELECT c.due_at FROM read.sla_clocks AS c WHERE c.case_id = {row['id']}"
+        f" AND c.clock = {quoted(APPEAL)} ORDER BY c.number DESC LIMIT 1)"
+    )
+    return scalar(newest, selected.definition.type)
+
+
 reads(
     "Appeal",
     APPEALS,
     operation="appeals",
+    dueAt=_due_at,
     complaintId=id_of("Complaint", "complaint"),
     complaint=one("Complaint", "complaint", "complaints"),
     measures=words("measures", Measure),

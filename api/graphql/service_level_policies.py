@@ -34,16 +34,18 @@ from api.graphql.compiler.sql import (
 from api.graphql.context import ApiInfo, Context
 from api.graphql.nodes import Connection, connection_of, global_id
 from api.graphql.scalars import Lang, label
+from application.permissions import Reach
 from domain.service_level_policy import policy_code
 from domain.service_levels.deadlines import Basis
 from domain.service_levels.marks import Mark, vocabulary
+from domain.service_levels.standard import DEFAULT
 from domain.service_levels.terms import (
     LEGAL_LIMITS,
     AlertCause,
     LegalLimit,
     Recipient,
 )
-from projections.paging import Condition, Listing, Order, Window
+from projections.paging import Condition, Listing, OfAny, Order, Window
 from projections.service_level_policies import (
     SERVICE_LEVEL_ALERTS,
     SERVICE_LEVEL_CLOCKS,
@@ -235,9 +237,23 @@ def policy_type(row: ServiceLevelPolicyRow) -> ServiceLevelPolicy:
     return copied(ServiceLevelPolicy, row, row=row, id=global_id(_KIND, row.id))  # type: ignore[arg-type]
 
 
+_BY_CODE: Final = Table(SERVICE_LEVEL_POLICIES.name, ServiceLevelPolicyRow, key="code")
+
+
+def _within(reach: Reach) -> list[Condition]:
+    """Return what a caller is shown: a partner the policy of everybody, and its own contracts.
+
+    A policy is a partner's as soon as one of its versions names it: then all versions are shown.
+    """
+    if reach.everything:
+        return []
+    of_everybody = Condition("code", "=", DEFAULT)
+    named = Condition("accounts", "has word", reach.partner)
+    return [OfAny("code", [(_BY_CODE, of_everybody), (_BY_CODE, named)])]
+
+
 def _policies(context: Context, code: str | None, **window: Any) -> Listing[ServiceLevelPolicyRow]:
-    context.reach("serviceLevelPolicies")
-    conditions = []
+    conditions = _within(context.reach("serviceLevelPolicies"))
     if code is not None:
         conditions.append(Condition("code", "=", policy_code(code, field="code")))
     order = Order("effective_from", descending=True)
@@ -372,6 +388,7 @@ class Query:
 
     @strawberry.field(
         description="The versions of the service-level policies, or of one, the newest first."
+        " Partners are shown the policy of everybody and those of their own contracts."
     )
     async def service_level_policies(
         self,

@@ -1,17 +1,18 @@
-"""How the query compiler reads clocks; what was at a past moment is left to ordinary execution."""
+"""How the query compiler reads clocks, as they stand and as they stood."""
 
 from typing import Any
 
 from graphql import GraphQLNonNull
 
 from api.deadline_words import CHINESE, clock_words
+from api.graphql.compiler.conditions import renders
 from api.graphql.compiler.declarations import (
     Emitter,
-    Pages,
     Planning,
     Row,
     answers,
     column,
+    id_of,
     json_text,
     not_for_partners,
     one,
@@ -20,12 +21,11 @@ from api.graphql.compiler.declarations import (
     text_in,
 )
 from api.graphql.compiler.selection import Selected
-from api.graphql.compiler.sql import Json, UnsupportedError, chosen, expression, in_text
-from api.graphql.context import Context
-from api.graphql.scalars import AsOf
-from api.graphql.service_levels import SlaClockFilter, clocks_page
-from projections.paging import Listing
-from projections.service_levels import SLA_CLOCKS, ClockRow
+from api.graphql.compiler.sql import Binding, Json, chosen, expression, in_text, joined, name
+from api.graphql.service_levels import clocks_page
+from projections.paging import Condition
+from projections.service_levels import SLA_CLOCKS, SLA_PAST
+from projections.tables import Table
 
 
 def _case_id(row: Row, _selected: Selected, _planning: Planning) -> Json:
@@ -48,21 +48,33 @@ def _word(of: str) -> Emitter:
     return emit
 
 
-def _clocks_now(
-    context: Context,
-    filter: SlaClockFilter | None,  # noqa: A002  the schema's word
-    as_of: AsOf | None,
-    **window: Any,
-) -> Listing[ClockRow]:
-    if as_of is not None:
-        raise UnsupportedError("asOf")
-    return clocks_page(context, filter, None, **window)
+@renders("held")
+def _held(condition: Condition, table: Table[Any], prefix: str, binding: Binding) -> str:
+    begin, end = (f"{condition.column}_{end}" for end in ("from", "until"))
+    at = binding.parameter(condition.parameters[0], table.columns[begin])
+    return f"{prefix}{name(begin)} <= {at} AND {prefix}{name(end)} > {at}"
+
+
+def _clocks(selected: Selected, planning: Any) -> Json:
+    """Emit the page of now and that of a past moment: each request says which one it asks."""
+    given = planning.given(selected)
+    now, then = (
+        joined(planning.page("SlaClock", table, selected, clocks_page, None).pieces())
+        for table in (SLA_CLOCKS, SLA_PAST)
+    )
+
+    def asked(binding: Any) -> str:
+        pieces = now if given.values(binding)["as_of"] is None else then
+        return str(binding.render(pieces))
+
+    return expression(asked)
 
 
 reads(
     "SlaClock",
     SLA_CLOCKS,
     operation="slaClocks",
+    id=id_of("SlaClock", "id"),  # also where a row is a past state of it
     caseId=_case_id,
     label=text_in("name_en", "name_zh"),
     policy=part("CodeVersion", code=column("policy"), version=column("policy_version")),
@@ -72,4 +84,4 @@ reads(
     handler=not_for_partners(column("handler")),
     complaint=one("Complaint", "case_id", "complaints"),
 )
-answers("slaClocks", Pages("SlaClock", _clocks_now))
+answers("slaClocks", _clocks)

@@ -23,7 +23,7 @@ from application.desk import EventStore
 from application.dispatch import Call, Dispatcher
 from application.notices import QueueNotice
 from application.notifying.letters import stream_events
-from application.notifying.working_days import next_notice
+from application.notifying.working_days import NoticeCalendar, next_notice
 from application.permissions import Caller
 from domain.aggregate import DomainEvent
 from domain.errors import (
@@ -182,6 +182,7 @@ class Queueing:
         self._dispatcher = dispatcher
         self._now = now
         self._working_days_of = working_days_of
+        self._calendar = NoticeCalendar(store)
         self._window_events = window_events
 
     async def advance(self) -> bool:
@@ -235,7 +236,7 @@ class Queueing:
             day = case.due_at.astimezone(zone).date().isoformat()
             order = _order(case, f"interval:{day}", NoticeTemplate.PROGRESS)
             await self._ordered(_Given(order, f"interval:{case.id}:{day}"))
-            due_at = next_notice(now, case.working_days, zone)
+            due_at = await self._next(case, now)
             async with self._store.pool.connection() as connection:
                 await connection.execute(_NEXT_DUE, [due_at, case.id, case.due_at])
         return len(cases)
@@ -243,7 +244,7 @@ class Queueing:
     async def _decide(self, found: Sequence[_Found], cases: dict[UUID, _Case]) -> list[_Given]:
         """Say what to queue; ``cases`` gets new ones and their next dates."""
         orders = []
-        now, zone = self._now(), self._store.zone
+        now = self._now()
         for entry in found:
             event, telling = entry.event, VISIBLE.get(entry.event.TOPIC)
             source = event.meta.source
@@ -259,9 +260,13 @@ class Queueing:
             order = _order(case, f"v{event.originator_version}", telling.template)
             correlation = event.meta.correlation
             orders.append(_Given(order, f"{entry.position}:0", entry.position, correlation))
-            due_at = None if telling.ends else next_notice(now, case.working_days, zone)
+            due_at = None if telling.ends else await self._next(case, now)
             cases[case.id] = replace(case, due_at=due_at)
         return orders
+
+    async def _next(self, case: _Case, now: datetime) -> datetime:
+        calendar = await self._calendar.latest()
+        return next_notice(now, case.working_days, self._store.zone, calendar)
 
     async def _opened(self, received: DomainEvent) -> _Case | None:
         told = vars(received)

@@ -1,6 +1,6 @@
 """What the timers know: every case's clocks up to a place in the log, and what is due when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -64,7 +64,13 @@ _DUE: LiteralString = """
 SELECT docket FROM process.case_clocks WHERE due_at <= %b ORDER BY due_at LIMIT %b
 """
 _NEXT: LiteralString = "SELECT min(due_at) FROM process.case_clocks WHERE due_at IS NOT NULL"
-_PUT_OFF: LiteralString = "UPDATE process.case_clocks SET due_at = %s WHERE case_id = %s"
+# Where something happened meanwhile, the next look is nearer, or further, than was thought.
+_PUT_OFF: LiteralString = """
+UPDATE process.case_clocks AS c SET due_at = p.due_at
+FROM unnest(%b::uuid[], %b::timestamptz[]) AS p (case_id, due_at)
+WHERE c.case_id = p.case_id AND c.due_at <= %b
+"""
+_DROP: LiteralString = "DELETE FROM process.case_clocks WHERE case_id = ANY(%b)"
 _CHANGED: LiteralString = """
 INSERT INTO process.calendar_changes (position, reason, changed_at) VALUES (%s, %s, %s)
 ON CONFLICT DO NOTHING
@@ -111,10 +117,10 @@ class Ledger:
         """Take one step through the log; say whether there was anything to look at."""
         async with self._store.pool.connection() as connection:
             after = await _position(connection)
+            await self._remember(connection, after)
             last = await _one(connection, _LAST)
             if after >= last:
                 return False
-            await self._remember(connection, after)
             until = min(after + WINDOW_EVENTS, last)
             rows = await _rows(
                 connection, _EVENTS, [after, until, self._topics, _STEP_EVENTS], prepare=True
@@ -143,11 +149,12 @@ class Ledger:
         found: datetime | None = rows[0][0]
         return found
 
-    async def put_off(self, docket: Docket, looked_at: datetime) -> None:
-        """Note when to look again at a case of which nothing could be recorded."""
-        due_at = next_due(docket, self.rules, idle_at=looked_at)
+    async def put_off(self, looks: Mapping[UUID, datetime | None], looked_at: datetime) -> None:
+        """Note when to look again at cases of which nothing could be recorded."""
         async with self._store.pool.connection() as connection:
-            await connection.execute(_PUT_OFF, [due_at, docket.case])
+            cursor = connection.cursor(binary=True)
+            cases = sorted(looks)
+            await cursor.execute(_PUT_OFF, [cases, [looks[case] for case in cases], looked_at])
 
     async def change(self) -> Change | None:
         """Return the last change of a calendar that deadlines have to follow, if there is one."""
@@ -174,34 +181,36 @@ class Ledger:
         for row in await _rows(connection, _RULES_UNTIL, [position]):
             event = await self._event(connection, row)
             if event is not None:
-                self._learn(event, row[0])
+                await self._learn(connection, event, row[0])
 
-    def _learn(self, event: DomainEvent, position: int) -> None:
-        if event.TOPIC in Rules.TOPICS:
-            self.rules.apply(event, position)
-        if event.TOPIC in StaffBook.TOPICS:
-            self.staff.apply(event)
+    async def _learn(
+        self, connection: AsyncConnection[Any], event: DomainEvent, position: int
+    ) -> None:
+        try:
+            if event.TOPIC in Rules.TOPICS:
+                self.rules.apply(event, position)
+            if event.TOPIC in StaffBook.TOPICS:
+                self.staff.apply(event)
+        except Exception as error:  # noqa: BLE001  parked and shown, and the clocks go on
+            await self._park(connection, position, event.originator_id, event.TOPIC, error)
 
     async def _take_in(
         self, connection: AsyncConnection[Any], rows: Sequence[tuple[Any, ...]]
     ) -> None:
-        found = [
-            (row[0], event)
-            for row in rows
-            if (event := await self._event(connection, row)) is not None
-        ]
-        told = [event for _, event in found if event.TOPIC not in _RULES]
-        cases = list({case_of(event) for event in told})
-        dockets = {
-            docket.case: docket
-            for row in await _rows(connection, _DOCKETS, [cases], prepare=True)
-            for docket in [_decode(row[0])]
-        }
-        touched: dict[UUID, Docket] = {}
+        """Fold events; a case with one that cannot be used is left out from there on."""
+        found: list[tuple[int, DomainEvent]] = []
         stuck: set[UUID] = set()
+        for row in rows:
+            event = await self._event(connection, row)
+            if event is None:
+                stuck.add(row[1])
+            else:
+                found.append((row[0], event))
+        dockets = await self._dockets(connection, found)
+        touched: dict[UUID, Docket] = {}
         for position, event in found:
             if event.TOPIC in _RULES:
-                self._learn(event, position)
+                await self._learn(connection, event, position)
                 if isinstance(event, _CHANGES):
                     await connection.execute(_CHANGED, [position, *_why(event)])
                 continue
@@ -212,13 +221,23 @@ class Ledger:
                 docket = fold(dockets.get(case), event, position, self.rules)
             except Exception as error:  # noqa: BLE001  parked and shown, and the others go on
                 stuck.add(case)
-                touched.pop(case, None)
                 await self._park(connection, position, event.originator_id, event.TOPIC, error)
                 continue
             if docket is not None:
                 dockets[case] = touched[case] = docket
-        if touched:
-            await self._keep(connection, touched.values())
+        kept = [docket for case, docket in touched.items() if case not in stuck]
+        if kept:
+            await self._keep(connection, kept)
+        if stuck:
+            await connection.execute(_DROP, [list(stuck)])
+
+    async def _dockets(
+        self, connection: AsyncConnection[Any], found: Sequence[tuple[int, DomainEvent]]
+    ) -> dict[UUID, Docket]:
+        """Return what is known of the cases that events concern."""
+        cases = {case_of(event) for _, event in found if event.TOPIC not in _RULES}
+        rows = await _rows(connection, _DOCKETS, [list(cases)], prepare=True)
+        return {docket.case: docket for docket in (_decode(row[0]) for row in rows)}
 
     async def _keep(self, connection: AsyncConnection[Any], dockets: Iterable[Docket]) -> None:
         kept = sorted(dockets, key=lambda docket: docket.case)

@@ -6,7 +6,7 @@ nothing. So each warning and breach is there once, whoever dies when.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -28,10 +28,13 @@ from domain.metadata import Metadata, PolicyVersion, Source, SourceKind
 from domain.roles import PersonId, Role
 from domain.service_level_policy import policy_id
 from domain.service_levels.docket import Clock, Docket
-from domain.service_levels.timers import MetaAt, act, recompute
+from domain.service_levels.timers import MetaAt, act, next_due, recompute
 
 GRACE: Final = timedelta(seconds=1)
 """What happened in time is in the log by then; only later reports are late."""
+_REFUSED_AGAIN: Final = timedelta(minutes=1)
+"""A case whose last record is not known is looked at again then, if the log does not tell it."""
+_TRIES: Final = 3
 _AT_ONCE: Final = 1_000
 _NO_CASE: Final = UUID(int=0)
 _LOCK: Final = 1_852_797_796
@@ -99,48 +102,66 @@ class Timekeeper:
             await self._follow(change)
             return True
         dockets = await self.ledger.due(until, _AT_ONCE)
-        records = []
-        for docket in dockets:
-            meta = _metas(docket)
-            record = act(docket, until, self.ledger.rules, self.ledger.staff, meta)
-            if record is None:
-                await self.ledger.put_off(docket, until)
-            else:
-                records.append(record)
-        await self._append(records)
+        rules, staff = self.ledger.rules, self.ledger.staff
+        records = {
+            docket.case: record
+            for docket in dockets
+            if (record := act(docket, until, rules, staff, _metas(docket))) is not None
+        }
+        looks = dict.fromkeys(await self._append(records), until + _REFUSED_AGAIN) | {
+            docket.case: next_due(docket, rules, idle_at=until)
+            for docket in dockets
+            if docket.case not in records
+        }
+        if looks:
+            await self.ledger.put_off(looks, until)
         return bool(dockets)
 
     async def _follow(self, change: Change) -> None:
         """Compute anew the deadlines of all live clocks, after a calendar changed."""
-        after, now, conflicts = _NO_CASE, self._now(), 0
+        for _ in range(_TRIES):
+            if not await self._recompute(change):
+                break
+            while await self.ledger.advance():  # what others recorded of these cases meanwhile
+                pass
+        await self.ledger.followed(change)
+
+    async def _recompute(self, change: Change) -> list[UUID]:
+        """Go through all live clocks once; return the cases of which nothing could be stored."""
+        after, now, refused = _NO_CASE, self._now(), list[UUID]()
         while dockets := await self.ledger.live(after, _AT_ONCE):
             after = dockets[-1].case
-            found = (
-                recompute(docket, now, self.ledger.rules, _metas(docket, change.reason))
+            records = {
+                docket.case: record
                 for docket in dockets
-            )
-            conflicts += await self._append(record for record in found if record is not None)
-        if not conflicts:  # else once more, for those who were changed meanwhile
-            await self.ledger.followed(change)
+                if (
+                    record := recompute(
+                        docket, now, self.ledger.rules, _metas(docket, change.reason)
+                    )
+                )
+                is not None
+            }
+            refused += await self._append(records)
+        return refused
 
-    async def _append(self, records: Iterable[CaseClocks]) -> int:
-        """Store the events of each case, all or none of them; return how many were refused.
+    async def _append(self, records: Mapping[UUID, CaseClocks]) -> list[UUID]:
+        """Store the events of each case, all or none of them; return the cases that were refused.
 
         A conflict means that somebody else recorded something of the case: it is in the log.
         """
         mapper, writer = self._store.mapper, self._store.writer
         stored = (
             [mapper.to_stored_event(event) for event in record.collect_events()]
-            for record in records
+            for record in records.values()
         )
         outcomes = await asyncio.gather(*map(writer.append, stored), return_exceptions=True)
-        conflicts = 0
-        for outcome in outcomes:
+        refused = []
+        for case, outcome in zip(records, outcomes, strict=True):
             if isinstance(outcome, VersionConflictError):
-                conflicts += 1
+                refused.append(case)
             elif isinstance(outcome, BaseException):
                 raise outcome
-        return conflicts
+        return refused
 
     async def _keep_working(self, conninfo: Callable[[], str]) -> None:
         while True:

@@ -290,20 +290,20 @@ def _started(docket: Docket, terms: ClockTerms, by: str, told: Told, rules: Rule
         started_by=by,
         due_at=told.at,
     )
-    if docket.waiting_since is not None and terms.pauses:
-        clock.pauses.append(Pause(max(told.at, docket.waiting_since)))
-        clock.state = ClockState.PAUSED
     _set_deadline(clock, terms, rules)
+    if docket.waiting_since is not None and terms.pauses:
+        _pause(docket, clock, docket.waiting_since, rules)
     return clock
 
 
 def _pause(docket: Docket, clock: Clock, at: datetime, rules: Rules) -> None:
     """Let a clock stand still that is within its time; pauses never overlap."""
-    if clock.state is ClockState.PAUSED or at >= clock.due_at:
-        return
-    _annotate(clock, WAITING, at)
     before = [pause.until for pause in clock.pauses if pause.until is not None]
-    clock.pauses.append(Pause(max(at, clock.started_at, *before)))
+    since = max(at, clock.started_at, *before)
+    if clock.state is ClockState.PAUSED or since >= clock.due_at:
+        return
+    _annotate(clock, WAITING, since)
+    clock.pauses.append(Pause(since))
     clock.state = ClockState.PAUSED
     _set_deadline(clock, docket.terms(clock, rules), rules)
 

@@ -136,8 +136,13 @@ def _to_be_warned(docket: Docket, clock: Clock) -> bool:
 def _chain(
     docket: Docket, clock: Clock, cause: AlertCause, rules: Rules
 ) -> tuple[tuple[AlertStep, ...], Alert | None]:
-    """Return the steps of a chain, and the last one that was taken."""
+    """Return the steps of a chain, and the last one that was taken.
+
+    A breach that was disproved can come again, at a later deadline: its chain then begins anew.
+    """
     taken = [alert for alert in clock.alerts if alert.cause is cause]
+    if cause is AlertCause.BREACH:
+        taken = [alert for alert in taken if alert.at >= clock.due_at]
     return docket.terms(clock, rules).chain(cause), taken[-1] if taken else None
 
 

@@ -61,11 +61,15 @@ def corrected(
     for year in years:
         now = tuple(sorted(changed[year.year].values()))
         if now != year.days:
-            told = year.source if source in year.source else f"{year.source}; {source}"
-            result.append(replace(year, days=now, source=told))
+            result.append(replace(year, days=now, source=also(year.source, source)))
         else:
             result.append(year)
     return result
+
+
+def also(sources: str, source: str) -> str:
+    """Return the sources of a year with one more, each named once."""
+    return sources if source in sources.split("; ") else f"{sources}; {source}"
 
 
 def year_of(years: Sequence[Year], day: date) -> int | None:

@@ -87,14 +87,14 @@ CREATE INDEX ON read.sla_clocks (handler, due_at, id);
 -- Each state that a clock was in, with the times of all three clocks of the log at which it was:
 -- what begins is inside, what ends is not. A moment that was never is empty: both ends are equal.
 CREATE TABLE read.sla_past (
+    LIKE read.sla_clocks,
     past_id uuid PRIMARY KEY,
     position_from bigint NOT NULL,
     position_until bigint NOT NULL,
     recorded_from timestamptz NOT NULL,
     recorded_until timestamptz NOT NULL,
     occurred_from timestamptz NOT NULL,
-    occurred_until timestamptz NOT NULL,
-    LIKE read.sla_clocks
+    occurred_until timestamptz NOT NULL
 );
 CREATE INDEX ON read.sla_past (case_id);
 CREATE INDEX ON read.sla_past (id);

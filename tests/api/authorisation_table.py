@@ -45,6 +45,10 @@ QUESTIONS: dict[str, tuple[str, set[Role]]] = {
     "appeal": (f'appeal(id: "{NOBODY}") {{ id }}', STAFF),
     "appeals": ("appeals { totalCount }", STAFF),
     "appealCounts": ("appealCounts(groupBy: MONTH) { received }", STAFF),
+    "slaClocks": ("slaClocks { totalCount }", READERS),
+    "slaCompliance": ("slaCompliance(groupBy: CLOCK) { groups { met } }", READERS),
+    "complaintAgeing": ("complaintAgeing(groupBy: STATE) { count }", READERS),
+    "explainDeadline": (f'explainDeadline(clockId: "{NOBODY}") {{ arithmetic }}', READERS),
     "notices": ("notices { totalCount }", STAFF),
     "unit": ('unit(kind: REGION, code: "east") { id }', STAFF),
     "units": ("units { totalCount }", STAFF),
@@ -54,6 +58,7 @@ QUESTIONS: dict[str, tuple[str, set[Role]]] = {
 NODES = {
     "Complaint": READERS,
     "Shipment": READERS,
+    "SlaClock": READERS,
     **dict.fromkeys(("Appeal", "Improvement", "Notice", "Unit", "Person", "Appointment"), STAFF),
 }
 _ACTION = {"improvementId": NOBODY}
@@ -61,7 +66,7 @@ _APPEAL = {"appealId": NOBODY}
 _UNIT = {"kind": "OUTLET", "code": "lake"}
 _LATER = {"startsAt": "2999-01-01T00:00:00Z"}
 # Every subscription, and who may follow something by it.
-SUBSCRIPTIONS = {"caseChanged": READERS}
+SUBSCRIPTIONS = {"caseChanged": READERS, "clockAlerts": READERS}
 ORDERS: dict[str, dict[str, Any]] = {
     **{name: {"complaintId": NOBODY} | given for name, given in COMMANDS.items()},
     "receiveComplaint": complaint_input(),
@@ -75,6 +80,7 @@ ORDERS: dict[str, dict[str, Any]] = {
         "effectiveFrom": "2000-01-01T00:00:00Z",
     },
     "endServiceLevelPolicy": {"code": "nowhere", "effectiveFrom": "2999-01-01T00:00:00Z"},
+    "rebaseServiceLevels": {"caseId": NOBODY, "policy": "default", "reason": "contract"},
     "foundCalendar": {"code": "south", "nameEn": "South", "nameZh": "南方"},
     "publishCalendarYear": {"calendar": "none", "year": 2026, "days": [], "source": "notice"},
     "correctCalendar": {"calendar": "none", "source": "notice", "reason": "late"},

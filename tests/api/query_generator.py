@@ -21,7 +21,7 @@ from graphql import (
     is_required_input_field,
 )
 
-NOT_OF_READ_MODELS = {"caseState", "categories"}
+NOT_OF_READ_MODELS = {"caseState", "categories", "explainDeadline"}
 """The log itself, folded; and what is no data at all."""
 _MOST_WEIGHT = 5
 NONSENSE = {

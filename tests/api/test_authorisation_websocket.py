@@ -146,7 +146,7 @@ def test_every_role_and_every_relation_is_in_this_table() -> None:
     assert {role for role, operation in GRANTED if GRANTED[role, operation] == "units"} == {
         *BY_UNITS
     }
-    assert SUBSCRIPTIONS == {"caseChanged": READERS}
+    assert SUBSCRIPTIONS["caseChanged"] == READERS
 
 
 def test_each_caller_hears_of_the_cases_within_reach_and_no_others(

@@ -25,6 +25,7 @@ from domain.roles import Role
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     *(["serve"], ["migrate"], ["import"], ["demo"], ["project"], ["rebuild"], ["doctor"]),
+    ["sla", "explain"],
     *(["keys", "create"], ["keys", "list"], ["keys", "rotate"], ["keys", "revoke"]),
 ]
 Redress = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -31,6 +31,7 @@ from domain.notifying import Language, NoticeChannel
 from domain.roles import PersonId, Role
 from tests.api.appeals import received
 from tests.api.cases import ago
+from tests.api.clocks import load_content
 from tests.api.conftest import RECEIVE, ZONE, complaint_input, mutation
 
 WINDOW = {"first": "Int", "after": "String", "last": "Int", "before": "String"}
@@ -41,6 +42,7 @@ NODES = {
     "Improvement": "improvements(first: 3) { edges { node { id } } }",
     "Notice": "notices(first: 3) { edges { node { id } } }",
     "Shipment": "shipments(first: 3) { edges { node { id } } }",
+    "SlaClock": "slaClocks(first: 3) { edges { node { id } } }",
     "Unit": "units(first: 3) { edges { node { id } } }",
     "Person": 'person(person: "demo.back.1") { id }',
 }
@@ -172,6 +174,7 @@ def test_what_has_an_id_is_a_node_or_a_known_part(found: GraphQLSchema) -> None:
 @pytest.fixture(scope="module")
 def examples(shared: Any, play: Any) -> dict[str, list[str]]:
     """Ids of some objects of every type that implements Node, from a company at work."""
+    load_content(shared)
     play(shared.database.conninfo, shared.database.master, Script(40, 7, date(2026, 3, 2)))
     shared.run(queue_notice(shared))
     received(shared, shared.receive()["id"])

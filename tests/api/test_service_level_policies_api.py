@@ -218,7 +218,7 @@ def test_policies_are_answered_alike_by_the_compiler_and_without_it(
     shipped: Any, role: str
 ) -> None:
     departments = [{"department": name, "calendar": "cn"} for name in ("hub's", "东·一")]
-    adopt(shipped, f"for_{role}", accounts=["p-1", "p-2"], departmentCalendars=departments)
+    adopt(shipped, f"for_{role}", accounts=["p-1", "partner-1"], departmentCalendars=departments)
     versions(shipped)
     both = BothWays(shipped)
     for window in ({}, {"code": "default"}, {"code": f"for_{role}"}, {"first": 1}, {"code": "x"}):
@@ -229,12 +229,12 @@ def test_policies_are_answered_alike_by_the_compiler_and_without_it(
 
 
 def test_partners_are_not_told_who_has_a_contract(shipped: Any) -> None:
-    adopt(shipped, "secret", accounts=["p-9"])
+    adopt(shipped, "secret", accounts=["p-9", "partner-1"])
 
     (to_staff,) = versions(shipped, code="secret")
     (to_partner,) = versions(shipped, "partner", code="secret")
 
-    assert (to_staff["accounts"], to_partner["accounts"]) == (["p-9"], None)
+    assert (to_staff["accounts"], to_partner["accounts"]) == (["p-9", "partner-1"], None)
 
 
 # Versions

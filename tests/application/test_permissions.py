@@ -89,6 +89,7 @@ from application.service_level_policies import (
     EndServiceLevelPolicy,
     ShipServiceLevelPolicies,
 )
+from application.service_levels import RebaseServiceLevels
 from application.shipments import (
     ImportShipment,
     RateDelivery,
@@ -216,6 +217,7 @@ EXAMPLES: dict[str, Command[Any]] = {
     ),
     "endServiceLevelPolicy": EndServiceLevelPolicy(code="shop", effective_from=IN_APRIL),
     "shipServiceLevelPolicies": ShipServiceLevelPolicies(time_zone="Asia/Shanghai"),
+    "rebaseServiceLevels": RebaseServiceLevels(**CASE, policy="default", reason="a new contract"),
     "foundCalendar": FoundCalendar(facts=CalendarFacts("south", "South", "南方")),
     "publishCalendarYear": PublishCalendarYear(
         calendar="south", year=2026, days=(), source="a notice"
@@ -330,6 +332,7 @@ MAY = {
     "adoptServiceLevelPolicy": ("a", "", ""),
     "endServiceLevelPolicy": ("a", "", ""),
     "shipServiceLevelPolicies": ("s", "", ""),
+    "rebaseServiceLevels": ("ca", "h", ""),
     "foundCalendar": ("a", "", ""),
     "publishCalendarYear": ("a", "", ""),
     "correctCalendar": ("a", "", ""),

@@ -16,6 +16,7 @@ from migrations.upgrade import upgrade
 from tests.benchmarks import (
     case_state,
     commands,
+    compliance,
     demo,
     projections,
     satisfaction,
@@ -31,6 +32,7 @@ _PARTS = (
     "projections",
     "case_state",
     "satisfaction",
+    "compliance",
     "graphql",
     "subscriptions",
     "mutations",
@@ -77,8 +79,7 @@ def main() -> None:
             projections.report(fresh(), master, chosen.scale)
         if "case_state" in parts:
             case_state.report(fresh(), master, chosen.scale)
-        if "satisfaction" in parts:
-            satisfaction.report(fresh(), chosen.scale)
+        _figures(fresh, parts, chosen)
         _graphql(fresh, parts, chosen)
         if "subscriptions" in parts:
             subscriptions.report(fresh(), master, chosen.scale)
@@ -88,6 +89,13 @@ def main() -> None:
         demo.report(chosen.scale)
     if "start" in parts:
         starting.report_start()
+
+
+def _figures(fresh: Callable[[], str], parts: Sequence[str], chosen: argparse.Namespace) -> None:
+    if "satisfaction" in parts:
+        satisfaction.report(fresh(), chosen.scale)
+    if "compliance" in parts:
+        compliance.report(fresh(), chosen.scale)
 
 
 def _graphql(fresh: Callable[[], str], parts: Sequence[str], chosen: argparse.Namespace) -> None:

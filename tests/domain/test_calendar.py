@@ -180,6 +180,14 @@ def test_a_notice_takes_the_place_of_what_was_foreseen(log: Log) -> None:
     assert log.book.source("cn", 1, 2026) == "law"
 
 
+def test_a_year_names_each_of_its_sources_once(log: Log) -> None:
+    log.note("cn", founded(), published(2026, october(2026, 1), "gov.cn/12"))
+    for number, source in ((2, "gov.cn/1"), (3, "gov.cn/1"), (4, "gov.cn/12")):
+        log.note("cn", correction(october(2026, number), source=source))
+
+    assert log.book.source("cn", 4, 2026) == "gov.cn/12; gov.cn/1"
+
+
 # What is refused
 
 

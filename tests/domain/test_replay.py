@@ -17,6 +17,7 @@ from domain.aggregate import Aggregate, DomainEvent, event
 from domain.api_key import ApiKey
 from domain.appeal import Appeal, AppealAuthority, AppealLiability
 from domain.calendar import Calendar, CalendarFacts
+from domain.case_clocks import CaseClocks
 from domain.categories import Category, checklist_codes
 from domain.complaint import Complaint
 from domain.complaint_policy import DEFAULT_TERMS, ComplaintPolicy, ComplaintTerms
@@ -46,6 +47,7 @@ from domain.roles import PersonId, Role
 from domain.service_level_policy import ServiceLevelPolicy
 from domain.service_levels.calendars import DayKind, SpecialDay
 from domain.service_levels.standard import DEFAULT, standard_terms
+from domain.service_levels.terms import AlertCause, Recipient
 from domain.shipment import Milestone, MilestoneKind, ServiceClass, Shipment, ShipmentFacts
 from domain.staff import Person
 
@@ -233,6 +235,29 @@ def determines(liability: AppealLiability, department: str | None) -> Step:
     )
 
 
+_CLOCK = {"case": UUID(int=7), "clock": "answer", "number": 1}
+CLOCK_RECORDS: list[Step] = [
+    lambda c, meta: c.warn(**_CLOCK, due_at=DAY, meta=meta),
+    lambda c, meta: c.breach(**_CLOCK, due_at=DAY, meta=meta),
+    lambda c, meta: c.annotate(**_CLOCK, mark="answered", happened_at=DAY, meta=meta),
+    lambda c, meta: c.alert(
+        meta,
+        **_CLOCK,
+        cause=AlertCause.BREACH,
+        step=0,
+        to=Recipient.HANDLER,
+        people=(PersonId("agent-1"),),
+    ),
+    lambda c, meta: c.recompute(
+        meta,
+        **_CLOCK,
+        calendar="cn",
+        calendar_version=2,
+        old_due_at=DAY,
+        new_due_at=DAY + timedelta(days=1),
+        provisional=False,
+    ),
+]
 COMMANDS: dict[type[Aggregate], st.SearchStrategy[Step]] = {
     Complaint: st.one_of(*NOTES, *MOVES),
     Shipment: st.one_of(
@@ -292,6 +317,7 @@ COMMANDS: dict[type[Aggregate], st.SearchStrategy[Step]] = {
         st.tuples(service_levels, later).map(lambda x: lambda p, meta: p.adopt("shop", *x, meta)),
         later.map(lambda at: lambda p, meta: p.end(at, meta)),
     ),
+    CaseClocks: st.sampled_from(CLOCK_RECORDS),
     Calendar: st.one_of(
         st.sampled_from([None, "cn"]).map(
             lambda base: lambda c, meta: c.found(CalendarFacts("a", "A", "甲", base=base), meta)
@@ -340,6 +366,7 @@ ORDERLY: dict[type[Aggregate], list[Step]] = {
     ],
     ComplaintPolicy: [],
     ServiceLevelPolicy: [lambda p, meta: p.adopt("shop", SERVICE_LEVELS, DAY, meta)],
+    CaseClocks: [lambda c, meta: c.rebase(UUID(int=7), "default", 1, meta), *CLOCK_RECORDS],
     Calendar: [
         lambda c, meta: c.found(CalendarFacts("a", "A", "甲"), meta),
         lambda c, meta: c.foresee(

@@ -22,9 +22,16 @@ TOPICS = {
 }
 READ_MODELS = [
     "appeals",
-    *("audit", "complaint_policies", "complaint_remarks", "complaint_search", "complaints"),
-    *("improvements", "notices", "organisation", "ratings", "service_level_policies", "shipments"),
-    "staff",
+    *(
+        "audit",
+        "calendars",
+        "complaint_policies",
+        "complaint_remarks",
+        "complaint_search",
+        "complaints",
+    ),
+    *("improvements", "notices", "organisation", "ratings", "service_level_policies"),
+    *("service_levels", "shipments", "staff"),
 ]
 STATES = {"complaint.received": "received", "complaint.registered": "registered"}
 STATES["complaint.assigned"] = "assigned"

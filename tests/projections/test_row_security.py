@@ -59,6 +59,9 @@ OF_COMPLAINT = {
     "read.ratings": "subject",
     "read.case_entries": "case_id",
     "read.case_links": "from_id",
+    "read.sla_dockets": "case_id",
+    "read.sla_clocks": "case_id",
+    "read.sla_past": "case_id",
 }
 FOR_STAFF = {"read.notices": "case_id", "read.improvements": "complaint"}
 TEXTS_OF_COMPLAINT = {
@@ -73,9 +76,22 @@ ORGANISATION = ("read.units", "read.people", "read.appointments")
 POLICIES = (
     *("read.complaint_policies", "read.policy_steps"),
     *("read.calendars", "read.calendar_years", "read.calendar_days"),
-    *("read.service_level_policies", "read.service_level_clocks", "read.service_level_alerts"),
-    "read.service_level_departments",
 )
+CONTRACTS = {
+    "read.service_level_policies": "id",
+    "read.service_level_clocks": "version_id",
+    "read.service_level_alerts": "clock_id",
+    "read.service_level_departments": "version_id",
+}
+VERSIONS = {
+    "default:1": "",
+    "shops:1": "shop",
+    "shops:2": "",  # its partner is told how its contract ended
+    "all:1": "mall shop store",
+    "workshop:1": "workshop shop-1",
+    "free:1": "",
+}
+"""Versions of service-level policies, and the accounts that they name."""
 
 
 def complaint(name: str) -> UUID:
@@ -131,7 +147,18 @@ def filled(database: str) -> str:
                 put(writer, table, position=at)
         for table in (*ORGANISATION, *POLICIES, "read_personal.people_names"):
             put(writer, table)
+    fill_contracts(database)
     return database
+
+
+def fill_contracts(database: str) -> None:
+    with psycopg.connect(as_role(database, "redress_writer")) as writer:
+        for version, accounts in VERSIONS.items():
+            code = version.partition(":")[0]
+            put(writer, "read.service_level_policies", id=version, code=code, accounts=accounts)
+            put(writer, "read.service_level_clocks", id=version, version_id=version)
+            put(writer, "read.service_level_alerts", id=version, clock_id=version)
+            put(writer, "read.service_level_departments", id=version, version_id=version)
 
 
 _WITH_POSITION = {
@@ -141,7 +168,12 @@ _WITH_POSITION = {
 
 
 def _extra(table: str, at: int) -> dict[str, Any]:
-    return {"id": at} if table == "read.case_links" else {}
+    keys = {
+        "read.case_links": {"id": at},
+        "read.sla_clocks": {"id": UUID(int=at)},
+        "read.sla_past": {"past_id": UUID(int=at)},
+    }
+    return keys.get(table, {})
 
 
 @pytest.fixture
@@ -273,6 +305,27 @@ def test_the_database_shows_a_caller_its_own_rows_whatever_is_asked(
         assert count(reader, table) == 1, table
 
 
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_partners_are_shown_the_service_levels_of_everybody_and_their_own(
+    filled: str, master: MasterKey, rebuilt: bool
+) -> None:
+    own = {"a shop": {"shops:1", "shops:2", "all:1"}, "a store": {"all:1"}}
+    if rebuilt:
+        rebuild_all(filled, master)
+        fill_contracts(filled)
+    with psycopg.connect(as_role(filled, "redress_reader")) as reader:
+        for who, (asking, *_) in SCOPES.items():
+            show(reader, scope_text(asking))
+            wanted = {"default:1"} | own.get(who, set())
+            if asking.role is not Role.PARTNER:
+                wanted = set(VERSIONS)
+            for table, column in CONTRACTS.items():
+                listing = sql.SQL("SELECT {} FROM {}").format(
+                    sql.Identifier(column), sql.Identifier(*table.split("."))
+                )
+                assert {row[0] for row in reader.execute(listing)} == wanted, (who, table)
+
+
 def test_improvement_actions_are_shown_by_department_and_owner_only(
     reader: Connection[Any],
 ) -> None:
@@ -335,7 +388,8 @@ def test_a_caller_narrowed_to_other_operations_is_shown_no_texts(reader: Connect
 def test_every_table_is_spoken_of_here(filled: str) -> None:
     spoken_of = {
         *(OF_COMPLAINT | TEXTS_OF_COMPLAINT | OF_SHIPMENT | FOR_STAFF | OF_APPEAL),
-        *(*TEXTS_BY_POSITION, *ORGANISATION, *POLICIES, "read_personal.people_names"),
+        *(*TEXTS_BY_POSITION, *ORGANISATION, *POLICIES, *CONTRACTS),
+        "read_personal.people_names",
     }
     assert {table for table, _ in relations(filled)} == spoken_of
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from dataclasses import fields
 from typing import Any, LiteralString, get_args, get_type_hints
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -174,7 +175,7 @@ def test_a_key_is_the_primary_key(tables: Connection[Any]) -> None:
 
 def test_a_field_that_may_be_empty_is_a_column_that_may(tables: Connection[Any]) -> None:
     for table in TABLES:
-        hints = {n: "None" in str(h) for n, h in table.row.__annotations__.items()}
+        hints = {f.name: "None" in str(f.type) for f in fields(table.row)}
         found = tables.execute(_COLUMNS, [table.schema, table.name]).fetchall()
         assert {name: nullable for name, _, nullable in found} == hints, table.name
 

@@ -65,6 +65,12 @@ def _null(condition: Condition, _table: Table[Any], prefix: str, _binding: Bindi
     return f"{prefix}{name(condition.column)} IS {'' if condition.value else 'NOT '}NULL"
 
 
+@renders("has word")
+def _has_word(condition: Condition, _table: Table[Any], prefix: str, binding: Binding) -> str:
+    word = binding.parameter(condition.value, "text")
+    return f"string_to_array({prefix}{name(condition.column)}, ' ') @> ARRAY[{word}]"
+
+
 @renders("ends after")
 def _ends_after(condition: Condition, table: Table[Any], prefix: str, binding: Binding) -> str:
     column = f"{prefix}{name(condition.column)}"

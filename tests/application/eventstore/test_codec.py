@@ -4,7 +4,7 @@ import pkgutil
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -58,6 +58,7 @@ def _strategy(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911  one line p
         UUID: st.uuids(),
         NoneType: st.none(),
         datetime: st.datetimes(timezones=st.just(UTC)),
+        date: st.dates(),
         Score: st.integers(1, 5).map(score),
         Money: st.builds(Money, st.integers(0, 10**15), st.just("CNY")),
         ComplaintTerms: _terms(),
@@ -189,7 +190,7 @@ def test_what_is_none_is_left_out(meta: Metadata) -> None:
     assert state["v"] == 1
     assert state["data"].keys() == {
         *("number", "channel", "category", "severity", "urgent", "customer"),
-        *("complainant", "subject", "facts"),
+        *("complainant", "subject", "facts", "seeks_compensation"),
     }
     assert state["meta"].keys() == {"occurred_at", "actor", "role", "correlation", "source"}
     assert state["meta"]["source"] == {"kind": "api"}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import fields, is_dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -22,6 +22,8 @@ from application.shipments import RecordMilestone, RecordShipment
 from domain.aggregate import Aggregate
 from domain.api_key import ApiKey
 from domain.appeal import Appeal, AppealAuthority
+from domain.calendar import Calendar, CalendarFacts
+from domain.case_clocks import CaseClocks, clocks_id
 from domain.categories import Category
 from domain.complaint import Complaint
 from domain.complaint_policy import COMPLAINT_POLICY, DEFAULT_TERMS, ComplaintPolicy
@@ -45,6 +47,7 @@ from domain.personal import PersonalText
 from domain.rating import score
 from domain.roles import PersonId, Role
 from domain.service_level_policy import ServiceLevelPolicy, policy_id
+from domain.service_levels.calendars import DayKind, SpecialDay, calendar_id
 from domain.service_levels.standard import standard_terms
 from domain.shipment import Milestone, MilestoneKind, ServiceClass, Shipment, ShipmentFacts
 from domain.staff import Person, staff_id
@@ -244,9 +247,26 @@ def service_level_policy(meta: Metadata) -> ServiceLevelPolicy:
     return made
 
 
+def case_clocks(meta: Metadata) -> CaseClocks:
+    case = uuid4()
+    made = CaseClocks(clocks_id(case))
+    made.warn(case, "answer", 1, meta.occurred_at, meta)
+    made.rebase(case, "key_account", 1, replace(meta, reason="a key account"))
+    return made
+
+
+def calendar(meta: Metadata) -> Calendar:
+    made = Calendar(calendar_id("cn"))
+    made.found(CalendarFacts("cn", "China", "中国"), meta)
+    new_year = SpecialDay(date(2027, 1, 1), DayKind.HOLIDAY, "New Year", "元旦")
+    made.foresee(2027, [new_year], "law", meta)
+    made.publish(2027, [new_year], "notice", meta)
+    return made
+
+
 MAKERS: list[Any] = [
     *(complaint, merged_complaint, shipment, api_key, unit, person, notice, improvement),
-    appeal,
+    *(appeal, calendar, case_clocks),
     *(complaint_policy, service_level_policy),
 ]
 

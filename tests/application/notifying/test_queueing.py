@@ -1,7 +1,7 @@
 """When a notice is due, and when none is."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from application.calendars import CorrectCalendar, ShipCalendar
 from application.complaint_endings import (
     CloseComplaint,
     DisputeAnswer,
@@ -35,12 +36,14 @@ from application.notices import QueueNotice
 from application.notifying.queueing import AnotherReaderError, Queueing
 from application.notifying.working_days import next_notice
 from application.permissions import Caller
+from application.shipped_calendars import SHIPPED
 from domain.complaint_policy import DEFAULT_TERMS
 from domain.complaint_words import DemandedBy, FollowUpOutcome, Measure, RuleSource
 from domain.metadata import Source, SourceKind
 from domain.notice import NoticeTemplate
 from domain.notifying import Language, NoticeChannel
 from domain.roles import PersonId, Role
+from domain.service_levels.calendars import CHINA, DayKind, SpecialDay, WorkingCalendar
 
 BOSS = Caller("boss", PersonId("boss"), Role.DEPARTMENT_HEAD)
 SYSTEM = Caller("notices", PersonId("notices"), Role.SYSTEM)
@@ -220,20 +223,51 @@ def test_a_word_in_a_text_does_not_make_it_the_past(post: Any) -> None:
 # At intervals
 
 
-def test_while_a_case_is_open_its_customer_hears_every_three_working_days(post: Any) -> None:
-    post.receive()
-    post.settle()
-    days = []
-    for _ in range(21):
+def days_of_notices(post: Any, days: int) -> list[str]:
+    """Return on which of the coming days a customer was told something."""
+    found = []
+    for _ in range(days):
         post.later(days=1)
         before = len(post.notices())
         post.settle()
         if len(post.notices()) > before:
-            days.append(post.office.now.astimezone(SHANGHAI).strftime("%a %d"))
+            found.append(post.office.now.astimezone(SHANGHAI).strftime("%a %d"))
+    return found
+
+
+def test_while_a_case_is_open_its_customer_hears_every_three_working_days(post: Any) -> None:
+    post.receive()
+    post.settle()
+    days = days_of_notices(post, 21)
 
     # From Monday, 2 March: Thursday, and over the weekend on.
     assert days == ["Thu 05", "Tue 10", "Fri 13", "Wed 18", "Mon 23"]
     assert told(post) == ["received", *["progress"] * 5]
+
+
+def test_working_days_are_those_of_the_calendar_on_record(post: Any) -> None:
+    post.order(ShipCalendar(calendar=CHINA), SYSTEM)
+    post.later(days=33)
+    post.receive()
+    post.settle()
+
+    # From Saturday, 4 April, over Tomb-sweeping Day: on Monday, 6 April, nobody works.
+    assert days_of_notices(post, 7) == ["Thu 09"]
+
+
+def test_after_a_correction_of_the_calendar_the_next_notice_is_planned_by_it(post: Any) -> None:
+    post.order(ShipCalendar(calendar=CHINA), SYSTEM)
+    post.receive()
+    post.settle()
+    closed = SpecialDay(date(2026, 3, 9), DayKind.COMPANY, "stocktaking", "盘点")
+    correction = CorrectCalendar(
+        calendar=CHINA, days=(closed,), source="the board", reason="decided by the board"
+    )
+    # In the process that sends: it sees its own changes at once, those of others within seconds.
+    post.order(correction, ADMINISTRATOR, door=1)
+
+    # From Thursday on without Monday.
+    assert days_of_notices(post, 14) == ["Thu 05", "Wed 11", "Mon 16"]
 
 
 def test_any_notice_begins_the_interval_anew(post: Any) -> None:
@@ -318,7 +352,10 @@ def test_the_interval_can_be_given(post_over: Any, courier: Any) -> None:
     ],
 )
 def test_working_days(last: str, days: int, expected: str) -> None:
-    due = next_notice(datetime.fromisoformat(last), days, SHANGHAI)
+    shipped = [day for year in SHIPPED[CHINA].missing([]) for day in year.days()]
+    calendar = WorkingCalendar(CHINA, 1, shipped)
+
+    due = next_notice(datetime.fromisoformat(last), days, SHANGHAI, calendar)
 
     assert due == datetime.fromisoformat(expected)
     assert due.tzinfo is UTC

@@ -1,7 +1,7 @@
 """A company whose clock can be set, with its timers and its read model of clocks."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +22,8 @@ from application.eventstore.subject_keys import MasterKey, Unsealing
 from application.permissions import Caller
 from application.standard_content import load_standard_content
 from application.timekeeping.run import Timekeeper
+from domain.aggregate import DomainEvent
+from domain.case_clocks import CaseClocks
 from domain.categories import Category
 from domain.complaint_words import Channel
 from domain.metadata import Source, SourceKind
@@ -33,6 +35,10 @@ ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # a Monday, 10:00 in Shanghai
 AGENT = Caller("agent-1", PersonId("agent-1"), Role.FRONT_DESK)
 ADMINISTRATOR = Caller("root", PersonId("root"), Role.ADMINISTRATOR)
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
 _SYSTEM = Call(
     caller=Caller("system", PersonId("system"), Role.SYSTEM), source=Source(SourceKind.SYSTEM)
 )
@@ -60,6 +66,11 @@ class Company:
         return self.run(self._dispatcher.execute(command, Call(caller=caller, **call))).result
 
     def received(self, **given: Any) -> UUID:
+        found: UUID = self.run(self.receiving(**given))
+        return found
+
+    def receiving(self, **given: Any) -> Coroutine[Any, Any, Any]:
+        """Return a complaint on its way."""
         occurred_at = given.pop("occurred_at", None)
         received = ReceivedComplaint(
             **{
@@ -71,8 +82,7 @@ class Company:
                 **given,
             }
         )
-        found: UUID = self.do(ReceiveComplaint(received=received, occurred_at=occurred_at))
-        return found
+        return self.ordered(ReceiveComplaint(received=received, occurred_at=occurred_at))
 
     def later(self, **span: float) -> None:
         """Let time pass, and the timers do what they have to."""
@@ -81,6 +91,50 @@ class Company:
 
     def settle(self) -> None:
         self.run(self.keeper.settle())
+
+    def together(self, *work: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Let several things go on at once; return what came of each, errors too."""
+
+        async def all_of_it() -> list[Any]:
+            return await asyncio.gather(*work, return_exceptions=True)
+
+        return self.run(all_of_it())
+
+    def meanwhile(
+        self, lock: str, work: Sequence[Coroutine[Any, Any, Any]], happen: Any = None
+    ) -> list[Any]:
+        """Hold work up where it needs a lock, let something happen, and let it go on."""
+
+        async def held_up() -> list[Any]:
+            async with await psycopg.AsyncConnection.connect(self.database.conninfo) as holding:
+                await holding.execute(lock)  # type: ignore[arg-type]
+                working = [asyncio.create_task(one) for one in work]
+                await self._held_up(len(working))
+                if happen is not None:
+                    await happen
+            return await asyncio.gather(*working, return_exceptions=True)
+
+        found: list[Any] = self.run(held_up())
+        return found
+
+    async def _held_up(self, number: int) -> None:
+        async with await psycopg.AsyncConnection.connect(
+            self.database.conninfo, autocommit=True
+        ) as connection:
+            for _ in range(1000):
+                cursor = await connection.execute(_WAITING)
+                if await cursor.fetchone() == (number,):
+                    return
+                await asyncio.sleep(0.01)
+        raise AssertionError("nobody waited for the lock")
+
+    async def ordered(self, command: Command[Any], caller: Caller = AGENT) -> Any:
+        """Carry out a command while something else goes on."""
+        return (await self._dispatcher.execute(command, Call(caller=caller))).result
+
+    def append(self, event: DomainEvent) -> None:
+        """Store an event as it is, whatever the rules say."""
+        self.run(self.store.writer.append([self.store.mapper.to_stored_event(event)]))
 
     def project(self) -> None:
         """Bring the read model of clocks to the end of the log."""
@@ -106,16 +160,26 @@ class Company:
         )
         return {row["clock"]: row for row in found}
 
+    def records(self, case: UUID | None = None, what: str = "") -> list[DomainEvent]:
+        """Return the events of clock streams in the order of the log."""
+        found = self.rows(
+            "SELECT originator_id, originator_version, topic, state FROM log.stored_events"
+            " WHERE topic LIKE 'case_clocks.%%' AND state <> '{}' ORDER BY notification_id"
+        )
+        events = (self.store.mapper.decode(*row.values()) for row in found)
+        return [
+            event
+            for event in events
+            if case in {None, event.case}  # type: ignore[attr-defined]
+            and event.TOPIC.endswith(what)
+        ]
+
     def recorded(self, case: UUID | None = None) -> list[tuple[str, str, int]]:
         """Return what is on record of clocks: what, of which clock, of which instance."""
-        found = self.rows(
-            "SELECT topic, convert_from(state, 'UTF8')::json -> 'data' AS data"
-            " FROM log.stored_events WHERE topic LIKE 'case_clocks.%%' ORDER BY notification_id"
-        )
         return [
-            (row["topic"].partition(".")[2], row["data"]["clock"], row["data"]["number"])
-            for row in found
-            if case is None or row["data"]["case"] == str(case)
+            (event.TOPIC.partition(".")[2], event.clock, event.number)  # type: ignore[attr-defined]
+            for event in self.records(case)
+            if not isinstance(event, CaseClocks.Rebased)
         ]
 
 
@@ -131,9 +195,3 @@ def company(database: str, master: MasterKey) -> Iterator[Company]:
             yield Company(runner, store, Database(url=database, embedded=None, master=master))
         finally:
             runner.run(stack.aclose())
-
-
-@pytest.fixture
-def make_clock() -> Callable[[], datetime]:
-    """The clock of this machine."""
-    return lambda: datetime.now(UTC)
