@@ -39,7 +39,10 @@ SELECT (SELECT count(*) FROM (SELECT FROM read.complaints LIMIT 1) AS one),
 """
 _WRITE: LiteralString = """
 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
-    (SELECT coalesce(max(notification_id), 0) FROM log.stored_events)
+    (SELECT coalesce(max(notification_id), 0) FROM log.stored_events),
+    (SELECT coalesce(jsonb_object_agg(process, position), '{}') FROM process.positions),
+    (SELECT extract(epoch FROM clock_timestamp() - min(due_at))::float8
+     FROM process.case_clocks WHERE due_at IS NOT NULL)
 """
 _BEHIND: LiteralString = """
 SELECT n.name, coalesce(p.position, 0), (
@@ -80,6 +83,10 @@ class Health:
     lag_events: dict[str, int] = field(default_factory=dict)
     lag_seconds: dict[str, float] = field(default_factory=dict)
     parked_events: dict[str, int] = field(default_factory=dict)
+    process_lag_events: dict[str, int] = field(default_factory=dict)
+    """How far the timers and the sending of notices are behind the log."""
+    timers_late_seconds: float = 0.0
+    """How long ago the oldest warning or breach fell due that is not on record yet."""
 
     @property
     def ready(self) -> bool:
@@ -116,7 +123,9 @@ class Watch:
         services = self._services()
         reading, writing = await asyncio.gather(self._read(services), self._write(services))
         if writing is None:
-            writing = _Written(standby=True, last=0, behind={}, revision=None)
+            writing = _Written(
+                standby=True, last=0, processes={}, late=None, behind={}, revision=None
+            )
         lags = {name: max(0, writing.last - at) for name, (at, _) in writing.behind.items()}
         ages = {name: round(max(0.0, age or 0.0), 3) for name, (_, age) in writing.behind.items()}
         checks = Checks(
@@ -129,7 +138,9 @@ class Watch:
             schema=writing.revision == self._newest,
             serving=not self._draining.begun,
         )
-        return Health(checks, writing.last, lags, ages, reading or {})
+        processes = {name: max(0, writing.last - at) for name, at in writing.processes.items()}
+        late = round(max(0.0, writing.late or 0.0), 3)
+        return Health(checks, writing.last, lags, ages, reading or {}, processes, late)
 
     async def _read(self, services: Services) -> dict[str, int] | None:
         """Ask as readers do; return what is parked."""
@@ -160,6 +171,8 @@ class Watch:
         return _Written(
             standby=store[0],
             last=store[1],
+            processes=store[2],
+            late=store[3],
             behind={name: (position, age) for name, position, age in behind},
             revision=None if revision is None else revision[0],
         )
@@ -171,6 +184,8 @@ class _Written:
 
     standby: bool
     last: int
+    processes: dict[str, int]
+    late: float | None
     behind: dict[str, tuple[int, float | None]]
     revision: str | None
 
@@ -194,6 +209,8 @@ def operations_router(serving: Serving, draining: Draining) -> APIRouter:
             "lag_events": health.lag_events,
             "lag_seconds": health.lag_seconds,
             "parked_events": health.parked_events,
+            "process_lag_events": health.process_lag_events,
+            "timers_late_seconds": health.timers_late_seconds,
         }
         return JSONResponse(body, 200 if health.ready else 503, _UNCACHED)
 
@@ -207,6 +224,7 @@ def operations_router(serving: Serving, draining: Draining) -> APIRouter:
             return _refused()
         health = await watch.look()
         metrics.read_models_known(health.lag_events, health.lag_seconds, health.parked_events)
+        metrics.processes_known(health.process_lag_events, health.timers_late_seconds)
         store = serving.services.store
         pools = {"read": serving.services.read_pool, "write": store.pool}
         metrics.server_known(ready=health.ready, writer=store.writer, pools=pools)

@@ -30,6 +30,12 @@ _LAG: Final = Gauge("redress_projection_lag_events", "Events not projected yet",
 _LAG_SECONDS: Final = Gauge(
     "redress_projection_lag_seconds", "Age of the oldest event not projected yet", ["projection"]
 )
+_PROCESS_LAG: Final = Gauge(
+    "redress_process_lag_events", "Events that timers or notices did not read yet", ["process"]
+)
+_TIMERS_LATE: Final = Gauge(
+    "redress_timers_late_seconds", "Age of the oldest warning or breach not on record yet"
+)
 _PARKED: Final = Gauge("redress_parked_events", "Events set aside with an error", ["projection"])
 _READY: Final = Gauge("redress_ready", "Whether the server says that it is ready")
 _QUEUE: Final = Gauge("redress_event_writer_queue", "Commands that wait for the event writer")
@@ -75,6 +81,13 @@ def read_models_known(
         _LAG.labels(projection).set(events)
         _LAG_SECONDS.labels(projection).set(lag_seconds.get(projection, 0))
         _PARKED.labels(projection).set(parked.get(projection, 0))
+
+
+def processes_known(lag_events: Mapping[str, int], timers_late_seconds: float) -> None:
+    """Set how far the timers and the sending of notices are behind."""
+    for process, events in lag_events.items():
+        _PROCESS_LAG.labels(process).set(events)
+    _TIMERS_LATE.set(timers_late_seconds)
 
 
 def server_known(

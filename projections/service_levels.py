@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from domain.aggregate import DomainEvent
-from domain.case_clocks import CaseClocks, clock_id, clocks_id
+from domain.case_clocks import CaseClocks, clocks_id
 from domain.service_levels.docket import (
     LIVE,
     Clock,
@@ -129,8 +129,7 @@ def docket_row(docket: Docket) -> DocketRow:
 
 def clock_rows(docket: Docket, rules: Rules, position: int) -> dict[UUID, ClockRow]:
     """Return the rows of all clocks of a case, by their ids."""
-    rows = (_row(docket, clock, rules, position) for clock in docket.clocks)
-    return {row.id: row for row in rows}
+    return {clock.id: _row(docket, clock, rules, position) for clock in docket.clocks}
 
 
 def _row(docket: Docket, clock: Clock, rules: Rules, position: int) -> ClockRow:
@@ -140,8 +139,9 @@ def _row(docket: Docket, clock: Clock, rules: Rules, position: int) -> ClockRow:
         elapsed = int((clock.ended_at - clock.started_at).total_seconds())
         duration = max(0, elapsed - clock.paused_seconds)
     paused = clock.state is ClockState.PAUSED
+    started = clock.started_at.astimezone(ZoneInfo(clock.zone))
     return ClockRow(
-        id=clock_id(docket.case, clock.code, clock.number),
+        id=clock.id,
         case_id=docket.case,
         case_kind=facts.kind,
         case_number=facts.number,
@@ -160,7 +160,7 @@ def _row(docket: Docket, clock: Clock, rules: Rules, position: int) -> ClockRow:
         time_zone=clock.zone,
         started_at=clock.started_at,
         started_by=clock.started_by,
-        month=clock.started_at.astimezone(ZoneInfo(clock.zone)).strftime("%Y-%m"),
+        month=f"{started.year}-{started.month:02}",
         due_at=clock.due_at,
         rolled_to=clock.rolled_to,
         provisional=clock.provisional,
@@ -226,11 +226,14 @@ def _show(
     """Let the rows show the clocks as they are, and close the rows of what they were."""
     at, recorded = event.meta.occurred_at, entry.recorded_at
     changed = {}
-    for key, row in clock_rows(docket, batch.memory, entry.position).items():
-        old = batch.find(SLA_CLOCKS, key)
+    for clock in docket.clocks:
+        old = batch.find(SLA_CLOCKS, clock.id)
+        if old is not None and _ended_before(old, clock):
+            continue
+        row = _row(docket, clock, batch.memory, entry.position)
         if old is None or _differ(old, row):
-            changed[key] = row if old is None else _kept(old, row)
-            batch.put(SLA_CLOCKS, changed[key])
+            changed[clock.id] = row if old is None else _kept(old, row)
+            batch.put(SLA_CLOCKS, changed[clock.id])
     if not changed:
         return
     for past in batch.all_of(SLA_PAST, docket.case):
@@ -256,6 +259,12 @@ def _kept(old: ClockRow, row: ClockRow) -> ClockRow:
         annotated_by=row.annotated_by,
         position=row.position,
     )
+
+
+def _ended_before(row: ClockRow, clock: Clock) -> bool:
+    """Say whether a clock had ended, and nothing was said about it since."""
+    said = (row.breached_at, row.annotated_at) == (clock.breached_at, clock.annotated_at)
+    return said and not (row.live or clock.live)
 
 
 def _differ(one: ClockRow, other: ClockRow) -> bool:

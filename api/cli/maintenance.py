@@ -161,6 +161,11 @@ def _database_checks(connection: psycopg.Connection[Any]) -> dict[str, Any]:
                 "SELECT projection, position FROM ops.projection_positions ORDER BY 1"
             ).fetchall()
         ),
+        "processes": dict(
+            connection.execute(
+                "SELECT process, position FROM process.positions ORDER BY 1"
+            ).fetchall()
+        ),
         "parked_events": [
             f"{projection} {position} {topic}: {error}"
             for projection, position, topic, error in connection.execute(

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.aggregate import DomainEvent
-from domain.case_clocks import OF_A_CLOCK, RECORDED, CaseClocks
+from domain.case_clocks import OF_A_CLOCK, RECORDED, CaseClocks, clock_id
 from domain.labels import Labelled
 from domain.service_levels.deadlines import Deadline, Pause, deadline
 from domain.service_levels.marks import RESUMED, WAITING, CaseFacts, Reading, readings
@@ -63,6 +63,7 @@ class Clock:
     ``annotated_by``: the mark that was reported late after a breach was on record.
     """
 
+    id: UUID
     code: str
     number: int
     policy: str
@@ -278,9 +279,11 @@ def _started(docket: Docket, terms: ClockTerms, by: str, told: Told, rules: Rule
     assert docket.policy is not None
     policy = rules.terms(docket.policy, docket.policy_version)
     calendar = policy.calendar_of(terms, told.department)
+    number = 1 + sum(other.code == terms.code for other in docket.clocks)
     clock = Clock(
+        id=clock_id(docket.case, terms.code, number),
         code=terms.code,
-        number=1 + sum(other.code == terms.code for other in docket.clocks),
+        number=number,
         policy=docket.policy,
         policy_version=docket.policy_version,
         calendar=calendar,

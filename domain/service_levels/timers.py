@@ -6,7 +6,7 @@ breach that a late report disproved; each once (domain.md 3).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from domain.case_clocks import CaseClocks, clocks_id
@@ -33,6 +33,7 @@ class MetaAt(Protocol):
 
 _EVERYTHING: Final = 2**62
 """A position behind everything that is known."""
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _LOOK_AGAIN: Final = timedelta(hours=1)
 """After this long somebody may hold a role that nobody held."""
 
@@ -62,10 +63,10 @@ def next_due(docket: Docket, rules: Rules, *, idle_at: datetime | None = None) -
 def _moments(docket: Docket, clock: Clock, rules: Rules) -> Iterator[datetime]:
     if clock.annotated_at is not None and not clock.annotation_recorded:
         yield clock.annotated_at
-    if clock.state is ClockState.RUNNING:
-        yield clock.due_at
-        if _to_be_warned(docket, clock) and clock.warn_at is not None:
-            yield clock.warn_at
+    ran_until = _ran_until(clock)
+    for moment in (_warning(docket, clock), _breach(clock)):
+        if moment is not None and moment < ran_until:
+            yield moment
     if not docket.historical:
         alert_at = _next_alert_at(docket, clock, rules)
         if alert_at is not None:
@@ -103,17 +104,18 @@ def _act_on(
             clock.annotated_at,
             meta(clock.annotated_at, clock),
         )
-    cause = None
-    if clock.state is ClockState.RUNNING:
-        warn_at = clock.warn_at
-        if _to_be_warned(docket, clock) and warn_at is not None and warn_at <= now:
-            record.warn(case, code, number, clock.due_at, meta(warn_at, clock))
-            cause = AlertCause.WARNING
-        if clock.due_at <= now:
-            record.breach(case, code, number, clock.due_at, meta(clock.due_at, clock))
-            cause = AlertCause.BREACH
+    cause, ran_until = None, _ran_until(clock)
+    warn_at, due_at = _warning(docket, clock), _breach(clock)
+    if warn_at is not None and warn_at <= now and warn_at < ran_until:
+        record.warn(case, code, number, clock.due_at, meta(warn_at, clock))
+        cause = AlertCause.WARNING
+    if due_at is not None and due_at <= now and due_at < ran_until:
+        record.breach(case, code, number, due_at, meta(due_at, clock))
+        cause = AlertCause.BREACH
     if docket.historical:
         return
+    if clock.state is not ClockState.RUNNING:
+        cause = None  # what has ended meanwhile needs nobody's care
     due = _next_alert(docket, clock, cause, now, rules, recipients)
     if due is not None:
         record.alert(
@@ -128,9 +130,23 @@ def _act_on(
         )
 
 
-def _to_be_warned(docket: Docket, clock: Clock) -> bool:
-    """Say whether a warning is still to come: once, and not about the imported past."""
-    return clock.warned_at is None and clock.breached_at is None and not docket.historical
+def _warning(docket: Docket, clock: Clock) -> datetime | None:
+    """Return when a warning is to come: once, and not about the imported past."""
+    known = clock.warned_at is not None or clock.breached_at is not None
+    return None if known or docket.historical else clock.warn_at
+
+
+def _breach(clock: Clock) -> datetime | None:
+    """Return when a breach is to come that is not on record; one was of an earlier deadline."""
+    known = clock.breached_at is not None and clock.breached_at >= clock.due_at
+    return None if known else clock.due_at
+
+
+def _ran_until(clock: Clock) -> datetime:
+    """Return until when a clock ran: what fell before is recorded, however late it is noticed."""
+    if clock.state is ClockState.PAUSED:
+        return clock.pauses[-1].since
+    return clock.ended_at or _NEVER
 
 
 def _chain(

@@ -1,5 +1,5 @@
--- Service-level policies are contracts: staff see all of them, a partner sees the policy of everybody
--- and those of which a version names it; for who is neither there is none (beside 0018).
+-- Service-level policies are contracts (before: 0018). Staff see all of them; a partner sees the
+-- policy of everybody and those of which a version names it; who is neither sees none.
 SET ROLE redress_owner;
 
 -- Which policies name the partner that asks. A function of the owner's, because a policy of a table

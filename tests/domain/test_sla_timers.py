@@ -114,6 +114,33 @@ def test_no_warning_comes_after_a_breach() -> None:
     assert story.clock().warned_at is None
 
 
+@pytest.mark.parametrize(
+    ("ending", "at", "expected"),
+    [
+        ("answered", 3.2, []),
+        ("answered", 3.5, ["warned"]),
+        ("answered", 4, ["warned"]),
+        ("answered", 4.1, ["warned", "breached"]),
+        ("withdrawn", 4, ["warned"]),
+        ("withdrawn", 4.1, ["warned", "breached"]),
+        ("waits", 3.2, []),
+        ("waits", 3.5, ["warned"]),
+    ],
+)
+def test_what_fell_before_the_end_is_recorded_though_it_is_noticed_later(
+    ending: str, at: float, expected: list[str]
+) -> None:
+    story = Story(terms(alerts=(HANDLER, SUPERVISION))).received()
+    story.assigned(hours(0), "hub", "worker")
+    getattr(story, ending)(hours(at))
+    state = story.clock().state
+    assert due(story) == (hours(3.2) if expected else None)
+    assert look(story, hours(9)) == expected
+    assert due(story) is None
+    assert story.clock().state is state
+    assert alerts(story) == [], "what has ended needs nobody's care"
+
+
 def test_of_two_clocks_only_what_is_due_is_recorded() -> None:
     story = Story(terms(), terms("other", target=Target(Basis.ELAPSED, HOURS))).received()
     assert look(story, hours(1)) == ["warned", "breached"]

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from application.complaint_work import AnswerComplaint, AssignComplaint, RegisterComplaint
+from application.complaint_endings import WithdrawComplaint
+from application.complaint_work import AssignComplaint, RegisterComplaint
 from application.organisation import FoundUnit
 from application.service_level_policies import AdoptServiceLevelPolicy
 from application.staff import AppointPerson, EndAppointment, JoinStaff
@@ -105,7 +106,7 @@ def test_a_step_without_people_is_skipped_and_never_waited_for(staffed: Company)
 def test_the_chain_stops_when_the_clock_ends(staffed: Company) -> None:
     case = major(staffed)
     staffed.later(minutes=30)
-    staffed.do(AnswerComplaint(complaint=case, answer="found"))
+    staffed.do(WithdrawComplaint(complaint=case))
     staffed.later(days=1)
     assert told(staffed, case)[-1] == ("breach", 0, minutes(30), ("head",))
 
