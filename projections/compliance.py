@@ -108,7 +108,8 @@ FROM (
         count(*) FILTER (WHERE state = 'cancelled' AND ended_at > due_at) AS cancelled_late,
         count(*) AS total,
         count(*) FILTER (WHERE provisional) AS provisional,
-        array_sort(array_agg(duration_seconds) FILTER (WHERE state IN ('met', 'met_late')))
+        array_sort(array_agg(duration_seconds::int4)
+            FILTER (WHERE state IN ('met', 'met_late')))
             AS durations
     FROM {relation} WHERE {conditions} GROUP BY clock, {key}
 ) AS counted

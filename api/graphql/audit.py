@@ -66,7 +66,7 @@ _TOLD_TO_PARTNERS: Final = {
     CaseClocks.Alerted.TOPIC: ("Supervisor alert about a deadline", "时限督办提醒"),
     CaseClocks.Rebased.TOPIC: ("Put under other service levels", "服务时限已变更"),
 }
-"""Sentences of events whose own ones name staff; nor do partners read their reasons."""
+"""Sentences of events whose own ones, or whose reasons, name staff; partners read no reasons."""
 
 
 @strawberry.type(description="One step of a case: who did what, when, why, under which rule.")

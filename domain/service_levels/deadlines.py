@@ -147,8 +147,8 @@ def explain(
 ) -> list[ExplainedDay]:
     """Return every local day from the start to the deadline with what it is to it.
 
-    For a target in days the highest ``number`` is the target, unless resumptions with no day
-    remaining moved the deadline. Of elapsed time no day is counted.
+    For a target in days the highest ``number`` is the target: a last day to which a resumption
+    with none remaining moved the deadline is not counted once more. Elapsed time counts no days.
     """
     due = deadline(target, started_at, zone, calendar, pauses).due_at
     first = started_at.astimezone(zone).date()
@@ -156,7 +156,7 @@ def explain(
         last = due.astimezone(zone).date()
     else:
         last = (due - timedelta(microseconds=1)).astimezone(zone).date()
-    return list(_days(target.basis, first, last, calendar, _local(pauses, zone)))
+    return list(_days(target, first, last, calendar, _local(pauses, zone)))
 
 
 def _local(pauses: Sequence[Pause], zone: ZoneInfo) -> list[tuple[date, date]]:
@@ -171,30 +171,30 @@ def _local(pauses: Sequence[Pause], zone: ZoneInfo) -> list[tuple[date, date]]:
 
 
 def _days(
-    basis: Basis,
+    target: Target,
     first: date,
     last: date,
     calendar: WorkingCalendar,
     pauses: Sequence[tuple[date, date]],
 ) -> Iterator[ExplainedDay]:
-    number = 0
+    number, basis = 0, target.basis
+    resumed = {until for _, until in pauses}
     day = first
     while day <= last:
         kind = calendar.kind(day)
         counts = kind.works if basis is Basis.WORKING_DAYS else basis is Basis.CALENDAR_DAYS
-        if day == first:
+        if day == first and basis is not Basis.ELAPSED:
             step = Step.START
         elif any(since < day < until for since, until in pauses):
             step = Step.PAUSED
-        elif any(day == until for _, until in pauses) and day != last:
+        elif basis is not Basis.ELAPSED and day in resumed and day != last:
             step = Step.RESUMED
         elif day == last:
             step = Step.DUE
         else:
             step = Step.COUNTED if counts or basis is Basis.ELAPSED else Step.SKIPPED
-        resumed_last = day == last and any(day == until for _, until in pauses)
-        if counts and step in {Step.COUNTED, Step.DUE} and not resumed_last:
-            number += 1
+        if counts and step in {Step.COUNTED, Step.DUE} and number < target.amount:
+            number += day not in resumed
         special = calendar.special.get(day)
         yield ExplainedDay(
             day,

@@ -14,4 +14,7 @@ CREATE POLICY reached_appeals ON read.sla_past FOR SELECT TO redress_reader USIN
 -- What subscribers of alerts read after an interruption: few among all entries.
 CREATE INDEX ON read.case_entries (position) WHERE aggregate_kind = 'case_clocks';
 
+-- A page of clocks as of a past moment: in the order of deadlines, most hold at the moment.
+CREATE INDEX ON read.sla_past (due_at, past_id);
+
 RESET ROLE;

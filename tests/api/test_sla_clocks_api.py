@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from domain.organisation import UnitKey, UnitKind
 from domain.roles import Role
 from tests.api.appeals import ANSWER, FOUND, issue, received
 from tests.api.appeals import done as appeal_done
+from tests.api.attacks.foreign import caller
 from tests.api.cases import ASSIGNED, NOBODY, REGISTERED, case_of, done, taken
 from tests.api.clocks import LIST, breach, caught_up, clocks_by_code, listed, load_content, warn
+from tests.api.test_compiler import BothWays
 from tests.api.test_service_level_policies_api import STANDARD, adopt
 from tests.api.test_two_walls import WALLS, WAYS
 
@@ -342,6 +345,18 @@ def test_clocks_of_an_appeal_are_shown_with_it_and_never_to_partners(company: An
         "state": "MET",
         "endedBy": "appeal_answered",
     }
+
+
+@pytest.mark.parametrize("question", ["complaint", "node"])
+def test_a_key_that_is_narrowed_to_complaints_reads_no_clocks(company: Any, question: str) -> None:
+    case = company.cases["raw"]
+    clock = clocks_by_code(company, case, "id")["answer"]["id"]
+    narrowed = caller("d-2", Role.FRONT_DESK, operations=frozenset({"complaints"}))
+    asked, shown = (case, "clocks { id }") if question == "complaint" else (clock, "id")
+    document = f"query Q($id: ID!) {{ {question}(id: $id) {{ {shown} }} }}"
+    for answer in BothWays(company).ask(document, {"id": asked}, narrowed):
+        codes = {error["extensions"]["code"] for error in orjson.loads(answer.body)["errors"]}
+        assert codes == {"FORBIDDEN"}
 
 
 # Another policy

@@ -23,6 +23,7 @@ from tests.benchmarks import (
     stages,
     starting,
     subscriptions,
+    timers,
 )
 from tests.benchmarks.graphql import mutations, reads
 
@@ -37,6 +38,7 @@ _PARTS = (
     "subscriptions",
     "mutations",
     "import",
+    "timers",
     "demo",
     "start",
 )
@@ -85,6 +87,8 @@ def main() -> None:
             subscriptions.report(fresh(), master, chosen.scale)
         if "import" in parts:
             starting.report_import(fresh, chosen.scale)
+        if "timers" in parts:
+            timers.report(fresh, master, chosen.scale)
     if "demo" in parts:
         demo.report(chosen.scale)
     if "start" in parts:

@@ -188,9 +188,7 @@ def company(database: str, master: MasterKey) -> Iterator[Company]:
     """A company on a fresh database."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        store = runner.run(
-            stack.enter_async_context(open_event_store(database, master, zone=ZONE))
-        )
+        store = runner.run(stack.enter_async_context(open_event_store(database, master, zone=ZONE)))
         try:
             yield Company(runner, store, Database(url=database, embedded=None, master=master))
         finally:

@@ -75,9 +75,7 @@ def major(company: Company, *, assigned: bool = True) -> UUID:
     case = company.received(severity=Severity.MAJOR)
     if assigned:
         company.do(RegisterComplaint(complaint=case))
-        company.do(
-            AssignComplaint(complaint=case, department=HUB.code, handler=PersonId("worker"))
-        )
+        company.do(AssignComplaint(complaint=case, department=HUB.code, handler=PersonId("worker")))
     return case
 
 
