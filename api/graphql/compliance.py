@@ -9,7 +9,7 @@ from graphql import GraphQLError
 
 from api.graphql.audit import moment_of
 from api.graphql.commands import copied
-from api.graphql.compiler.conditions import renders, where
+from api.graphql.compiler.conditions import where
 from api.graphql.compiler.declarations import (
     Emitter,
     Planning,
@@ -104,7 +104,7 @@ class SlaFigures:
     @strawberry.field(description="The clock's name in a language.")
     def label(self, lang: Lang = Lang.EN) -> str:
         """Return the name."""
-        return self.row.name_zh if lang is Lang.ZH else self.row.name_en
+        return _clock_name(self.row, lang)
 
 
 @strawberry.type(description="What became of the instances of a clock in a group.")
@@ -121,12 +121,16 @@ class SlaGroupFigures(SlaFigures):
     def key_label(self, lang: Lang = Lang.EN) -> str | None:
         """Name the key."""
         if self.of is ComplianceGroup.CLOCK:
-            return self.label(lang)
+            return _clock_name(self.row, lang)
         return _named(self.key, _SLA_WORDS.get(self.of), lang)
 
 
+def _clock_name(row: ComplianceRow, lang: Lang) -> str:
+    return row.name_zh if lang is Lang.ZH else row.name_en
+
+
 def _named(key: str | None, words: Any, lang: Lang) -> str | None:
-    return key if key is None or words is None else str(label_of(words[key], lang))
+    return key if key is None or words is None else label_of(words[key], lang)
 
 
 def _key(key: str | None, words: Any) -> str | None:
@@ -306,16 +310,6 @@ class Query:
 
 
 # How the compiler reads them
-
-
-@renders("held")
-def _held(condition: Condition, _table: Table[Any], prefix: str, binding: Any) -> str:
-    kind = "bigint" if condition.column == "position" else "timestamptz"
-    column, (first, second) = f"{prefix}{condition.column}", condition.parameters
-    return (
-        f"{column}_from <= {binding.parameter(first, kind)}"
-        f" AND {column}_until > {binding.parameter(second, kind)}"
-    )
 
 
 def _text_key(words: Any) -> Emitter:

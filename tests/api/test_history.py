@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from types import NoneType
 from typing import Any, NewType, get_args, get_origin, get_type_hints
@@ -381,6 +381,7 @@ def sample(hint: Any) -> Any:
         bool: True,
         UUID: UUID(int=5),
         datetime: datetime(2026, 1, 1, tzinfo=UTC),
+        date: date(2026, 1, 1),
     }
     return samples[hint]
 

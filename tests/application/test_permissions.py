@@ -98,8 +98,8 @@ from application.shipments import (
     RecordShipment,
 )
 from application.staff import AppointPerson, EndAppointment, JoinStaff
-from domain.calendar import CalendarFacts
 from domain.appeal import AppealAuthority, AppealLiability
+from domain.calendar import CalendarFacts
 from domain.categories import Category
 from domain.complaint_policy import DEFAULT_TERMS
 from domain.complaint_words import (

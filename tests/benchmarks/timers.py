@@ -1,7 +1,7 @@
 """Timers: deadlines per second, how soon what falls due is on record, midnight, and catching up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
@@ -20,6 +20,7 @@ from application.eventstore.subject_keys import MasterKey
 from application.permissions import Caller
 from application.standard_content import load_standard_content
 from application.timekeeping.run import GRACE, Timekeeper
+from domain.aggregate import DomainEvent
 from domain.complaint import Complaint
 from domain.metadata import Metadata, Source, SourceKind
 from domain.roles import PersonId, Role
@@ -32,6 +33,8 @@ _SYSTEM = Call(
     caller=Caller("system", PersonId("system"), Role.SYSTEM), source=Source(SourceKind.SYSTEM)
 )
 _CLOCKS_OF_A_CASE = 4
+_EVENTS_OF_A_CASE = 6
+_BATCH = 1000
 _FEEDBACK = timedelta(hours=24)
 _PER_SECOND, _SECONDS = 200, 30
 _MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)
@@ -77,24 +80,46 @@ class _Cases:
         (event,) = template.collect_events()
         self._fields = {name: getattr(event, name) for name in type(event)._field_names}
         del self._fields["meta"]
+        text = self._fields["facts"]
+        self._steps: dict[int, tuple[type[DomainEvent], dict[str, Any]]] = {
+            2: (Complaint.Assigned, {"department": "hub", "handler": PersonId("worker")}),
+            3: (Complaint.FeedbackGiven, {"feedback": text}),
+            4: (Complaint.WaitingForCustomer, {"asked": text}),
+            5: (Complaint.Resumed, {"customer_answered": True}),
+            6: (Complaint.Answered, {"answer": text, "first_contact": False}),
+        }
 
-    def _stored(self, received_at: datetime) -> StoredEvent:
+    async def write(self, received: Iterable[datetime]) -> list[UUID]:
+        """Open cases at these times; return their ids."""
+        cases, events = [], []
+        for at in received:
+            cases.append(uuid7())
+            events.append(self._event(Complaint.Received, cases[-1], 1, at, **self._fields))
+        await self._append(events)
+        return cases
+
+    async def tell(self, cases: Iterable[UUID], version: int, at: datetime) -> None:
+        """Write one more event of each case: by turns assigned, waiting, resumed, answered."""
+        cls, fields = self._steps[version]
+        await self._append([self._event(cls, case, version, at, **fields) for case in cases])
+
+    def _event(
+        self, cls: type[DomainEvent], case: UUID, version: int, at: datetime, **fields: Any
+    ) -> StoredEvent:
         meta = Metadata(
-            occurred_at=received_at,
+            occurred_at=at,
             actor=PersonId("bench"),
             role=Role.FRONT_DESK,
-            correlation=uuid7(),
+            correlation=case,
             source=Source(SourceKind.API),
         )
-        event = Complaint.Received(
-            originator_id=uuid7(), originator_version=1, meta=meta, **self._fields
-        )
+        event = cls(originator_id=case, originator_version=version, meta=meta, **fields)
         return self._store.mapper.to_stored_event(event)
 
-    async def write(self, received: Iterable[datetime]) -> None:
-        stored = [self._stored(at) for at in received]
-        for place in range(0, len(stored), 1000):
-            await self._store.writer.append(stored[place : place + 1000], subjects=self._subjects)
+    async def _append(self, events: Sequence[StoredEvent]) -> None:
+        for place in range(0, len(events), _BATCH):
+            batch = events[place : place + _BATCH]
+            await self._store.writer.append(batch, subjects=self._subjects)
 
 
 @asynccontextmanager
@@ -126,6 +151,20 @@ async def _keep_until(keeper: Timekeeper, conninfo: str, over: Callable[[], Any]
         await asyncio.sleep(0.2)
     stop.set()
     await running
+
+
+async def _reading(conninfo: str, master: MasterKey, scale: float) -> None:
+    """Print how fast the timers read a log of whole cases, from which they know nothing."""
+    number = int(50_000 * scale)
+    async with _company(conninfo, master) as store:
+        cases, at = _Cases(store), utc_now() - timedelta(hours=8)
+        opened = await cases.write(at for _ in range(number))
+        for version in range(2, _EVENTS_OF_A_CASE + 1):
+            await cases.tell(opened, version, at + timedelta(hours=version))
+        seconds = await _read(Timekeeper(store, utc_now))
+        events = number * _EVENTS_OF_A_CASE
+        print(f"reading a log of {number} cases: {events / seconds:>9.0f} events/s,"
+              f" {number * _CLOCKS_OF_A_CASE / seconds:.0f} clocks/s")  # fmt: skip
 
 
 async def _accuracy(conninfo: str, master: MasterKey, scale: float) -> None:
@@ -202,5 +241,5 @@ async def _downtime(conninfo: str, master: MasterKey, scale: float) -> None:
 def report(fresh: Callable[[], str], master: MasterKey, scale: float) -> None:
     """Print the figures."""
     print("\n## Timers")
-    for measure in (_deadlines, _accuracy, _midnight, _downtime):
+    for measure in (_deadlines, _reading, _accuracy, _midnight, _downtime):
         asyncio.run(measure(fresh(), master, scale))
