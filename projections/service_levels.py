@@ -217,7 +217,7 @@ class ServiceLevelsProjection(Projection):
         batch.put(SLA_DOCKETS, docket_row(docket))
         _show(docket, event, entry, batch, in_order=not late)
         if late:
-            _rewrite(docket, entry, batch)
+            _rewrite(docket, event.meta.occurred_at, entry, batch)
 
 
 def _show(
@@ -249,8 +249,8 @@ def _show(
 
 
 def _kept(old: ClockRow, row: ClockRow) -> ClockRow:
-    """Return the row of a clock; one that has ended keeps what the case was then."""
-    if old.live:
+    """Return the row of a clock; one that has ended as before keeps what the case was then."""
+    if old.live or _outcome(old) != _outcome(row):
         return row
     return replace(
         old,
@@ -261,6 +261,10 @@ def _kept(old: ClockRow, row: ClockRow) -> ClockRow:
     )
 
 
+def _outcome(row: ClockRow) -> tuple[Any, ...]:
+    return row.state, row.ended_at, row.ended_by
+
+
 def _ended_before(row: ClockRow, clock: Clock) -> bool:
     """Say whether a clock had ended, and nothing was said about it since."""
     said = (row.breached_at, row.annotated_at) == (clock.breached_at, clock.annotated_at)
@@ -269,7 +273,7 @@ def _ended_before(row: ClockRow, clock: Clock) -> bool:
 
 def _differ(one: ClockRow, other: ClockRow) -> bool:
     """Say whether a clock changed, or its case as long as it runs."""
-    if not one.live and not other.live:
+    if not one.live and _outcome(one) == _outcome(other):
         return one.annotated_at != other.annotated_at or one.breached_at != other.breached_at
     return any(
         getattr(one, name) != getattr(other, name)
@@ -278,28 +282,36 @@ def _differ(one: ClockRow, other: ClockRow) -> bool:
     )
 
 
-def _rewrite(docket: Docket, entry: Entry, batch: Batch) -> None:
-    """Write anew what was when by business time, after something was reported late.
+def _rewrite(docket: Docket, since: datetime, entry: Entry, batch: Batch) -> None:
+    """Write anew what was when by business time, from the moment of what was reported late.
 
     What was at T follows from the events with a business time of at most T, in log order.
     """
-    for past in batch.all_of(SLA_PAST, docket.case):
-        batch.change(SLA_PAST, past.past_id).occurred_until = past.occurred_from
-    entries = batch.past(docket.told_by, entry.position)
     shown: dict[UUID, PastClockRow] = {}
-    for at in sorted({known.event.meta.occurred_at for known in entries}):
+    for past in batch.all_of(SLA_PAST, docket.case):
+        if past.occurred_until <= since:
+            continue
+        changing = batch.change(SLA_PAST, past.past_id)
+        if changing.occurred_from < since:
+            changing.occurred_until = FOREVER
+            shown[changing.id] = changing
+        else:
+            changing.occurred_until = changing.occurred_from
+    entries = batch.past(docket.told_by, entry.position)
+    times = {known.event.meta.occurred_at for known in entries}
+    for at in sorted(at for at in times if at >= since):
         then = _fold_until(entries, at, batch.memory, docket)
-        rows = {} if then is None else clock_rows(then, batch.memory, entry.position)
-        for key, row in rows.items():
+        for key, row in ({} if then is None else clock_rows(then, batch.memory, 0)).items():
             last = shown.get(key)
             if last is not None and not _differ(last, row):
                 continue
             if last is not None:
                 last.occurred_until = at
-            kept = row if last is None else _kept(last, row)
+            kept = replace(row if last is None else _kept(last, row), position=entry.position)
             never = ((entry.position, entry.position), (entry.recorded_at, entry.recorded_at))
-            name = f"occurred:{at.isoformat()}"
-            shown[key] = _past(kept, uuid5(key, name), *never, (at, FOREVER))
+            shown[key] = _past(
+                kept, uuid5(key, f"occurred:{at.isoformat()}"), *never, (at, FOREVER)
+            )
             batch.put(SLA_PAST, shown[key])
 
 

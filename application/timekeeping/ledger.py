@@ -64,11 +64,10 @@ _DUE: LiteralString = """
 SELECT docket FROM process.case_clocks WHERE due_at <= %b ORDER BY due_at LIMIT %b
 """
 _NEXT: LiteralString = "SELECT min(due_at) FROM process.case_clocks WHERE due_at IS NOT NULL"
-# Where something happened meanwhile, the next look is nearer, or further, than was thought.
 _PUT_OFF: LiteralString = """
 UPDATE process.case_clocks AS c SET due_at = p.due_at
 FROM unnest(%b::uuid[], %b::timestamptz[]) AS p (case_id, due_at)
-WHERE c.case_id = p.case_id AND c.due_at <= %b
+WHERE c.case_id = p.case_id
 """
 _DROP: LiteralString = "DELETE FROM process.case_clocks WHERE case_id = ANY(%b)"
 _CHANGED: LiteralString = """
@@ -129,10 +128,8 @@ class Ledger:
                 until = rows[-1][0]
             self._known_at = -1  # until all of it is stored, the log is to be asked again
             async with connection.transaction():
+                await _move(connection, after, until)  # first, so that two wait in a line
                 await self._take_in(connection, rows)
-                moved = await connection.execute(_MOVE, [until, PROCESS, after])
-                if not moved.rowcount:
-                    raise AnotherTimekeeperError
             self._known_at = until
         return True
 
@@ -149,12 +146,12 @@ class Ledger:
         found: datetime | None = rows[0][0]
         return found
 
-    async def put_off(self, looks: Mapping[UUID, datetime | None], looked_at: datetime) -> None:
+    async def put_off(self, looks: Mapping[UUID, datetime | None]) -> None:
         """Note when to look again at cases of which nothing could be recorded."""
-        async with self._store.pool.connection() as connection:
+        async with self._store.pool.connection() as connection, connection.transaction():
+            await _move(connection, self._known_at, self._known_at)
             cursor = connection.cursor(binary=True)
-            cases = sorted(looks)
-            await cursor.execute(_PUT_OFF, [cases, [looks[case] for case in cases], looked_at])
+            await cursor.execute(_PUT_OFF, [list(looks), list(looks.values())])
 
     async def change(self) -> Change | None:
         """Return the last change of a calendar that deadlines have to follow, if there is one."""
@@ -182,6 +179,7 @@ class Ledger:
             event = await self._event(connection, row)
             if event is not None:
                 await self._learn(connection, event, row[0])
+        self._known_at = position
 
     async def _learn(
         self, connection: AsyncConnection[Any], event: DomainEvent, position: int
@@ -211,8 +209,6 @@ class Ledger:
         for position, event in found:
             if event.TOPIC in _RULES:
                 await self._learn(connection, event, position)
-                if isinstance(event, _CHANGES):
-                    await connection.execute(_CHANGED, [position, *_why(event)])
                 continue
             case = case_of(event)
             if case in stuck:
@@ -225,11 +221,17 @@ class Ledger:
                 continue
             if docket is not None:
                 dockets[case] = touched[case] = docket
-        kept = [docket for case, docket in touched.items() if case not in stuck]
-        if kept:
-            await self._keep(connection, kept)
-        if stuck:
-            await connection.execute(_DROP, [list(stuck)])
+        await self._note_changes(connection, found)
+        await self._keep(connection, [d for case, d in touched.items() if case not in stuck])
+        await connection.execute(_DROP, [list(stuck)])
+
+    async def _note_changes(
+        self, connection: AsyncConnection[Any], found: Iterable[tuple[int, DomainEvent]]
+    ) -> None:
+        """Note which deadlines have to be computed anew."""
+        for position, event in found:
+            if isinstance(event, _CHANGES):
+                await connection.execute(_CHANGED, [position, *_why(event)])
 
     async def _dockets(
         self, connection: AsyncConnection[Any], found: Sequence[tuple[int, DomainEvent]]
@@ -296,6 +298,13 @@ async def _position(connection: AsyncConnection[Any]) -> int:
         await connection.execute(_FIRST_POSITION, [PROCESS])
         return 0
     return int(rows[0][0])
+
+
+async def _move(connection: AsyncConnection[Any], after: int, until: int) -> None:
+    """Move the position, unless somebody else did."""
+    moved = await connection.execute(_MOVE, [until, PROCESS, after])
+    if not moved.rowcount:
+        raise AnotherTimekeeperError
 
 
 async def _one(connection: AsyncConnection[Any], statement: LiteralString) -> int:

@@ -37,7 +37,7 @@ _REFUSED_AGAIN: Final = timedelta(minutes=1)
 _TRIES: Final = 3
 _AT_ONCE: Final = 1_000
 _NO_CASE: Final = UUID(int=0)
-_LOCK: Final = 1_852_797_796
+LOCK: Final = 1_852_797_796
 """The advisory lock of whoever keeps the time; it goes with the connection that holds it."""
 _TRY_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, 0)"
 _LISTEN: LiteralString = "LISTEN redress_events"
@@ -114,7 +114,7 @@ class Timekeeper:
             if docket.case not in records
         }
         if looks:
-            await self.ledger.put_off(looks, until)
+            await self.ledger.put_off(looks)
         return bool(dockets)
 
     async def _follow(self, change: Change) -> None:
@@ -216,6 +216,6 @@ def _metas(docket: Docket, reason: str | None = None) -> MetaAt:
 
 
 async def _locked(connection: psycopg.AsyncConnection[Any]) -> bool:
-    row = await (await connection.execute(_TRY_LOCK, [_LOCK])).fetchone()
+    row = await (await connection.execute(_TRY_LOCK, [LOCK])).fetchone()
     assert row is not None
     return bool(row[0])

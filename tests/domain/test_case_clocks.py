@@ -8,7 +8,7 @@ from domain.case_clocks import OF_A_CLOCK, RECORDED, CaseClocks, clock_id, clock
 from domain.errors import InvalidValueError, Rule
 from domain.service_levels.terms import AlertCause, Recipient
 from tests.domain.clock_story import hours, meta
-from tests.domain.conftest import META, Scenarios
+from tests.domain.conftest import META, Scenarios, Step
 
 CASE = UUID(int=77)
 STREAM = clocks_id(CASE)
@@ -72,13 +72,13 @@ def test_a_new_deadline_stands_beside_the_old_one(scenario: Scenarios) -> None:
     )
 
 
-def rebase(policy: str, version: int = 1, *, reason: str | None = "contract signed") -> object:
+def rebase(policy: str, version: int = 1, *, reason: str | None = "contract signed") -> Step:
     return lambda clocks, _: clocks.rebase(CASE, policy, version, meta(hours(0), reason=reason))
 
 
 def test_a_case_can_be_put_under_another_policy(scenario: Scenarios) -> None:
     clocks = CaseClocks(STREAM)
-    rebase("key_account")(clocks, META)  # type: ignore[operator]
+    rebase("key_account")(clocks, META)
     (event,) = clocks.collect_events()
     assert isinstance(event, CaseClocks.Rebased)
     assert (event.policy, event.policy_version, event.meta.reason) == (
@@ -87,9 +87,7 @@ def test_a_case_can_be_put_under_another_policy(scenario: Scenarios) -> None:
         "contract signed",
     )
     assert (clocks.policy, clocks.policy_version) == ("key_account", 1)
-    scenario(CaseClocks, STREAM).given(rebase("key_account")).when(  # type: ignore[arg-type]
-        rebase("key_account")  # type: ignore[arg-type]
-    ).then()
+    scenario(CaseClocks, STREAM).given(rebase("key_account")).when(rebase("key_account")).then()
 
 
 def test_a_later_version_of_the_same_policy_is_another_one() -> None:
@@ -100,9 +98,9 @@ def test_a_later_version_of_the_same_policy_is_another_one() -> None:
 
 
 def test_a_case_is_put_under_another_policy_for_a_reason(scenario: Scenarios) -> None:
-    scenario(CaseClocks, STREAM).when(
-        rebase("key_account", reason=None)  # type: ignore[arg-type]
-    ).refused(InvalidValueError("reason", Rule.REQUIRED))
+    scenario(CaseClocks, STREAM).when(rebase("key_account", reason=None)).refused(
+        InvalidValueError("reason", Rule.REQUIRED)
+    )
 
 
 def test_ids_follow_from_case_clock_and_instance() -> None:
@@ -118,4 +116,4 @@ def test_every_record_but_the_rebase_names_a_clock() -> None:
 
 @pytest.mark.parametrize("event", RECORDED)
 def test_every_record_is_linked_to_its_case(event: type) -> None:
-    assert event.LINKS == ("case",)  # type: ignore[attr-defined]
+    assert event.LINKS == ("case",)

@@ -556,7 +556,7 @@ def _received_fields() -> dict[str, object]:
 
     class Keeping(Story):
         def _fold(self, event: object) -> None:
-            kept.update({name: getattr(event, name) for name in event._field_names})  # type: ignore[attr-defined]
+            kept.update({name: getattr(event, name) for name in event._field_names})
 
     Keeping().received()
     del kept["meta"]

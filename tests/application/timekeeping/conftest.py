@@ -107,7 +107,7 @@ class Company:
 
         async def held_up() -> list[Any]:
             async with await psycopg.AsyncConnection.connect(self.database.conninfo) as holding:
-                await holding.execute(lock)  # type: ignore[arg-type]
+                await holding.execute(lock)
                 working = [asyncio.create_task(one) for one in work]
                 await self._held_up(len(working))
                 if happen is not None:
@@ -132,9 +132,9 @@ class Company:
         """Carry out a command while something else goes on."""
         return (await self._dispatcher.execute(command, Call(caller=caller))).result
 
-    def append(self, event: DomainEvent) -> None:
-        """Store an event as it is, whatever the rules say."""
-        self.run(self.store.writer.append([self.store.mapper.to_stored_event(event)]))
+    async def stored(self, *events: DomainEvent) -> None:
+        """Store events as they are, whatever the rules say."""
+        await self.store.writer.append([self.store.mapper.to_stored_event(e) for e in events])
 
     def project(self) -> None:
         """Bring the read model of clocks to the end of the log."""
@@ -168,16 +168,13 @@ class Company:
         )
         events = (self.store.mapper.decode(*row.values()) for row in found)
         return [
-            event
-            for event in events
-            if case in {None, event.case}  # type: ignore[attr-defined]
-            and event.TOPIC.endswith(what)
+            event for event in events if case in {None, event.case} and event.TOPIC.endswith(what)
         ]
 
     def recorded(self, case: UUID | None = None) -> list[tuple[str, str, int]]:
         """Return what is on record of clocks: what, of which clock, of which instance."""
         return [
-            (event.TOPIC.partition(".")[2], event.clock, event.number)  # type: ignore[attr-defined]
+            (event.TOPIC.partition(".")[2], event.clock, event.number)
             for event in self.records(case)
             if not isinstance(event, CaseClocks.Rebased)
         ]

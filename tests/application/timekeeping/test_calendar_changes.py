@@ -8,7 +8,7 @@ from application.calendars import CorrectCalendar, PublishCalendarYear
 from application.complaint_work import AnswerComplaint, RegisterComplaint, WaitForCustomer
 from application.service_levels import RebaseServiceLevels
 from application.timekeeping.run import Timekeeper
-from domain.case_clocks import CaseClocks
+from domain.case_clocks import CaseClocks, clocks_id
 from domain.metadata import Metadata, Source, SourceKind
 from domain.roles import PersonId, Role
 from domain.service_levels.calendars import CHINA, DayKind, SpecialDay
@@ -112,18 +112,18 @@ def test_timers_that_died_in_the_middle_of_a_recomputation_finish_it(company: Co
     assert {event.meta.reason for event in company.records()} == {REASON, None}
 
 
+def meta(at: datetime, _: Clock | None = None) -> Metadata:
+    return Metadata(
+        occurred_at=at,
+        actor=PersonId("system"),
+        role=Role.SYSTEM,
+        correlation=UUID(int=1),
+        source=Source(SourceKind.SYSTEM),
+    )
+
+
 async def recompute_of_one(company: Company, keeper: Timekeeper) -> None:
     """Do what the timers do to the first of all cases, and no more."""
-
-    def meta(at: datetime, _: Clock) -> Metadata:
-        return Metadata(
-            occurred_at=at,
-            actor=PersonId("system"),
-            role=Role.SYSTEM,
-            correlation=UUID(int=1),
-            source=Source(SourceKind.SYSTEM),
-        )
-
     ledger = keeper.ledger
     while await ledger.advance():
         pass
@@ -131,8 +131,7 @@ async def recompute_of_one(company: Company, keeper: Timekeeper) -> None:
     (docket,) = await ledger.live(UUID(int=0), 1)
     record = recompute(docket, company.now, ledger.rules, meta)
     assert record is not None
-    events = [company.store.mapper.to_stored_event(event) for event in record.collect_events()]
-    await company.store.writer.append(events)
+    await company.stored(*record.collect_events())
 
 
 def test_publishing_a_year_settles_provisional_deadlines(company: Company) -> None:
@@ -152,20 +151,42 @@ def test_publishing_a_year_settles_provisional_deadlines(company: Company) -> No
     company.settle()
     after = company.clocks(case)["answer"]
     assert not after["provisional"]
-    (found,) = [e for e in company.records(case) if e.clock == "answer"]  # type: ignore[attr-defined]
+    (found,) = [e for e in company.records(case) if e.clock == "answer"]
     assert isinstance(found, CaseClocks.DeadlineRecomputed)
     assert (found.old_due_at, found.new_due_at) == (before["due_at"], after["due_at"])
     assert found.meta.reason == "notice of 2027"
 
 
-def test_who_is_put_under_another_policy_meanwhile_follows_the_calendar_too(
+def test_a_case_of_which_somebody_recorded_something_meanwhile_follows_too(
+    company: Company,
+) -> None:
+    cases = [company.received() for _ in range(2)]
+    company.settle()
+    company.do(EXTENDED, ADMINISTRATOR)
+    warned = CaseClocks.Warned(
+        originator_id=clocks_id(cases[0]),
+        originator_version=1,
+        meta=meta(company.now),
+        case=cases[0],
+        clock="answer",
+        number=1,
+        due_at=midnight("2026-03-05"),
+    )
+    company.meanwhile(
+        "LOCK TABLE process.calendar_changes", [company.keeper.step()], company.stored(warned)
+    )
+    company.settle()
+    assert [len(moved(company, case)) for case in cases] == [2, 2]
+    assert company.rows("SELECT FROM process.calendar_changes") == []
+
+
+def test_a_case_that_is_put_under_another_policy_meanwhile_follows_the_calendar(
     company: Company,
 ) -> None:
     case, other = company.received(), company.received()
     company.settle()
     company.do(EXTENDED, ADMINISTRATOR)
     rebase = RebaseServiceLevels(complaint=case, policy=KEY_ACCOUNT, reason="contract")
-    # The change is read when the lock is gone, and the cases before the command was carried out.
     company.meanwhile(
         "LOCK TABLE process.calendar_changes",
         [company.keeper.step()],
@@ -174,5 +195,3 @@ def test_who_is_put_under_another_policy_meanwhile_follows_the_calendar_too(
     company.settle()
     for one in (case, other):
         assert company.clocks(one)["answer"]["due_at"] == midnight("2026-03-09")
-    assert len(moved(company, other)) == 2
-    assert company.rows("SELECT FROM process.calendar_changes") == []

@@ -1,12 +1,15 @@
 """Warnings and breaches: each on record once, with its moment, whatever happens to the timers."""
 
+import asyncio
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
+from api.bootstrap import as_role
 from application.complaint_work import (
     AnswerComplaint,
     RegisterComplaint,
@@ -16,6 +19,7 @@ from application.complaint_work import (
 from application.complaints import GivenAnswer, ImportComplaint, ReceivedComplaint
 from application.service_levels import RebaseServiceLevels
 from application.timekeeping.ledger import AnotherTimekeeperError
+from application.timekeeping.run import GRACE, LOCK, Timekeeper
 from domain.case_clocks import CaseClocks, clocks_id
 from domain.categories import Category
 from domain.complaint_words import Channel, Severity
@@ -109,6 +113,18 @@ def test_a_clock_is_not_breached_while_the_customer_is_waited_for(company: Compa
     company.do(ResumeComplaint(complaint=case))
     company.later(days=20)
     assert company.recorded().count(("breached", "answer", 1)) == 1
+
+
+def test_a_report_that_is_on_its_way_at_the_deadline_is_in_time(company: Company) -> None:
+    patient = Timekeeper(company.store, lambda: company.now, grace=GRACE)
+    case = major(company)
+    company.now += timedelta(minutes=30, milliseconds=900)
+    company.run(patient.settle())
+    assert company.recorded() == [WARNED]
+    company.do(answer(case, occurred_at=START + timedelta(minutes=30)))
+    company.now += timedelta(seconds=1)
+    company.run(patient.settle())
+    assert company.recorded() == [WARNED]
 
 
 # Late reports and the past
@@ -211,10 +227,10 @@ def test_a_clock_that_jumps_ahead_and_back_doubles_nothing(company: Company) -> 
 
 def test_two_timekeepers_at_once_double_nothing_and_lose_nothing(company: Company) -> None:
     cases = [major(company) for _ in range(12)]
-    one, two = company.another_keeper(), company.another_keeper()
+    keepers = [company.another_keeper() for _ in range(3)]
     for _ in range(40):
         company.now += timedelta(minutes=2)
-        outcomes = company.together(one.step(), two.step(), one.step(), two.step())
+        outcomes = company.together(*(keeper.step() for keeper in keepers))
         assert {type(o) for o in outcomes} <= {bool, AnotherTimekeeperError}, outcomes
     company.settle()
     assert doubles(company) == []
@@ -257,6 +273,30 @@ def test_a_command_that_comes_between_reading_and_recording_wins(company: Compan
     assert [event.meta.policy for event in company.records(case)] == [policy] * 3
 
 
+def test_only_one_process_keeps_the_time_and_the_next_takes_over(company: Company) -> None:
+    company.now += timedelta(minutes=30)
+    major(company)
+    company.now += timedelta(minutes=30)
+    conninfo = as_role(company.database.conninfo, "redress_writer")
+
+    async def take_over() -> None:
+        stop = asyncio.Event()
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as first:
+            await first.execute("SELECT pg_advisory_lock(%s, 0)", [LOCK])
+            waiting = asyncio.create_task(company.keeper.run(lambda: conninfo, stop))
+            await asyncio.sleep(0.7)
+            assert company.recorded() == []
+        for _ in range(500):
+            if company.recorded() == [WARNED, BREACHED]:
+                break
+            await asyncio.sleep(0.02)
+        stop.set()
+        await waiting
+
+    company.run(take_over())
+    assert company.recorded() == [WARNED, BREACHED]
+
+
 # Poison
 
 
@@ -270,16 +310,15 @@ def poison(company: Company, case: UUID, version: int) -> None:
         source=Source(SourceKind.API),
         reason="none",
     )
-    company.append(
-        CaseClocks.Rebased(
-            originator_id=clocks_id(case),
-            originator_version=version,
-            meta=meta,
-            case=case,
-            policy="unheard_of",
-            policy_version=1,
-        )
+    event = CaseClocks.Rebased(
+        originator_id=clocks_id(case),
+        originator_version=version,
+        meta=meta,
+        case=case,
+        policy="unheard_of",
+        policy_version=1,
     )
+    company.run(company.stored(event))
 
 
 @pytest.mark.parametrize("settled_before", [True, False])
@@ -333,7 +372,7 @@ def test_all_who_are_due_at_the_same_midnight_are_recorded(
     assert all(clock != "forwarding" for what, clock, _ in company.recorded() if what == "breached")
     company.now += timedelta(microseconds=1)
     company.settle()
-    breached = [e for e in company.records(what="breached") if e.clock == "forwarding"]  # type: ignore[attr-defined]
-    assert {event.case for event in breached} == cases  # type: ignore[attr-defined]
+    breached = [e for e in company.records(what="breached") if e.clock == "forwarding"]
+    assert {event.case for event in breached} == cases
     assert len(breached) == len(cases) == number
     assert doubles(company) == []

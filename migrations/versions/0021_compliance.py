@@ -1,0 +1,11 @@
+"""Clocks are seen with their case by policies that the planner can reckon with."""
+
+from migrations.sql_files import run_beside
+
+revision = "0021"
+down_revision = "0020"
+
+
+def upgrade() -> None:
+    """Run the SQL file beside this one."""
+    run_beside(__file__)
