@@ -18,10 +18,11 @@ import structlog
 from api.bootstrap import as_role, collect_garbage_rarely, open_event_store, utc_now
 from api.database import Database
 from api.settings import Settings
+from application.alone import place_of
 from application.desk import EventStore
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import SubjectKeys, Unsealing
-from application.notifying.delivery import Lane, place_of
+from application.notifying.delivery import Lane
 from application.notifying.run import Notifier
 from application.notifying.senders import FileSender
 from application.notifying.smtp import SmtpSender

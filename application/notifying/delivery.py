@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from traceback import extract_tb
 from typing import Any, Final, LiteralString
 from uuid import UUID, uuid4
 
@@ -18,6 +17,7 @@ import psycopg
 import structlog
 from psycopg.rows import tuple_row
 
+from application.alone import place_of
 from application.desk import EventStore
 from application.dispatch import Call, Command, Dispatcher
 from application.eventstore.errors import NotStoredError, OutcomeUnknownError
@@ -330,10 +330,3 @@ class Delivery:
                 return
             except psycopg.OperationalError:
                 await asyncio.sleep(_RETRY_SECONDS)
-
-
-def place_of(error: BaseException) -> str:
-    """Name an error by its type and place; its message may quote personal data."""
-    frames = extract_tb(error.__traceback__)
-    place = f" in {frames[-1].name}:{frames[-1].lineno}" if frames else ""
-    return type(error).__name__ + place

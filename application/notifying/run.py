@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 
 import psycopg
-import structlog
 
+from application.alone import run_alone
 from application.desk import EventStore
 from application.dispatch import Dispatcher
-from application.eventstore.errors import NotStoredError, OutcomeUnknownError
-from application.notifying.delivery import PAUSES, Delivery, Lane, place_of
+from application.notifying.delivery import PAUSES, Delivery, Lane
 from application.notifying.queueing import AnotherReaderError, Queueing, WorkingDaysOf
 from domain.complaint_policy import COMPLAINT_POLICY, ComplaintPolicy
 from domain.errors import ConcurrentChangeError, StillRunningError
@@ -19,26 +18,13 @@ from domain.metadata import PolicyVersion
 
 _LOCK: Final = 1_852_797_795
 """The advisory lock of whoever sends; it goes with the connection that holds it."""
-_TRY_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, 0)"
-_LISTEN: LiteralString = "LISTEN redress_events"
 _LOOK_SECONDS: Final = 1.0
-_LOCK_SECONDS: Final = 0.25
 _GATHER_SECONDS: Final = 0.05
 """Events come in swarms: after the first one, others are waited for this long."""
-_RETRY_SECONDS: Final = 0.5
 _STOP_SECONDS: Final = 5.0
 
-_PASSING: Final = (
-    psycopg.OperationalError,
-    NotStoredError,
-    OutcomeUnknownError,
-    ConcurrentChangeError,
-    StillRunningError,
-    AnotherReaderError,
-)
-"""What is over when it is tried again, mostly a database that went away."""
-
-_log = structlog.get_logger()
+_PASSING: Final = (ConcurrentChangeError, StillRunningError, AnotherReaderError)
+"""What is over when it is tried again."""
 
 
 def by_policy(store: EventStore) -> WorkingDaysOf:
@@ -74,18 +60,10 @@ class Notifier:
         self.delivery = Delivery(store, dispatcher, lanes, now, pauses=pauses)
 
     async def run(self, conninfo: Callable[[], str], stopped: asyncio.Event) -> None:
-        """Work until stopped; a lost database is waited for, and found again.
-
-        ``conninfo``: as ``redress_writer``, asked for anew whenever a connection is made.
-        """
-        working = asyncio.create_task(self._keep_working(conninfo), name="notifier")
-        stopping = asyncio.create_task(stopped.wait())
+        """Work until stopped; ``conninfo`` and the lock: see ``run_alone``."""
         try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await run_alone("notifier", _LOCK, self._work, conninfo, stopped, passing=_PASSING)
         finally:
-            for task in (working, stopping):
-                task.cancel()
-            await asyncio.gather(working, stopping, return_exceptions=True)
             if not await self.delivery.wait(_STOP_SECONDS):
                 await self.delivery.cut_off()
 
@@ -101,24 +79,7 @@ class Notifier:
                 moved = bool(await self.delivery.start(lane)) or moved
             await self.delivery.wait()
 
-    async def _keep_working(self, conninfo: Callable[[], str]) -> None:
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(
-                    conninfo(), autocommit=True
-                ) as connection:
-                    await self._work(connection)
-            except _PASSING as error:
-                _log.warning("notifier interrupted", error=type(error).__name__)
-            except Exception as error:  # noqa: BLE001  whatever it is, notices must go on
-                _log.error("notifier failed", error=place_of(error))
-            await asyncio.sleep(_RETRY_SECONDS)
-
     async def _work(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Work for as long as the connection, and with it the lock, lasts."""
-        while not await _locked(connection):  # noqa: ASYNC110  in another process
-            await asyncio.sleep(_LOCK_SECONDS)
-        await connection.execute(_LISTEN)
         await self.delivery.recover()
         work = [self._queue(connection), *map(self.delivery.keep_sending, self.delivery.lanes)]
         tasks = [asyncio.create_task(part) for part in work]
@@ -148,9 +109,3 @@ def _always(working_days: int) -> WorkingDaysOf:
         return working_days
 
     return days
-
-
-async def _locked(connection: psycopg.AsyncConnection[Any]) -> bool:
-    row = await (await connection.execute(_TRY_LOCK, [_LOCK])).fetchone()
-    assert row is not None
-    return bool(row[0])

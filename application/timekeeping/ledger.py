@@ -13,8 +13,8 @@ from eventsourcing.utils import TopicError
 from psycopg import AsyncConnection, sql
 from psycopg.rows import tuple_row
 
+from application.alone import place_of
 from application.desk import EventStore
-from application.notifying.delivery import place_of
 from domain.aggregate import DomainEvent
 from domain.calendar import Calendar
 from domain.case_clocks import RECORDED

@@ -8,20 +8,16 @@ nothing. So each warning and breach is there once, whoever dies when.
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 import structlog
 from uuid_utils.compat import uuid7
 
+from application.alone import run_alone
 from application.desk import EventStore
-from application.eventstore.errors import (
-    NotStoredError,
-    OutcomeUnknownError,
-    VersionConflictError,
-)
-from application.notifying.delivery import place_of
+from application.eventstore.errors import VersionConflictError
 from application.timekeeping.ledger import AnotherTimekeeperError, Change, Ledger
 from domain.case_clocks import CaseClocks
 from domain.metadata import Metadata, PolicyVersion, Source, SourceKind
@@ -39,21 +35,11 @@ _AT_ONCE: Final = 1_000
 _NO_CASE: Final = UUID(int=0)
 LOCK: Final = 1_852_797_796
 """The advisory lock of whoever keeps the time; it goes with the connection that holds it."""
-_TRY_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, 0)"
-_LISTEN: LiteralString = "LISTEN redress_events"
 _LOOK_SECONDS: Final = 1.0
 """The clock of the machine may be set: it is looked at again after this long at most."""
 _SHORTEST_SECONDS: Final = 0.02
 _GATHER_SECONDS: Final = 0.05
-_LOCK_SECONDS: Final = 0.25
-_RETRY_SECONDS: Final = 0.5
-_PASSING: Final = (
-    psycopg.OperationalError,
-    NotStoredError,
-    OutcomeUnknownError,
-    AnotherTimekeeperError,
-)
-"""What is over when it is tried again, mostly a database that went away."""
+_PASSING: Final = (AnotherTimekeeperError,)
 _ACTOR: Final = PersonId("system")
 
 _log = structlog.get_logger()
@@ -71,18 +57,8 @@ class Timekeeper:
         self.ledger = Ledger(store)
 
     async def run(self, conninfo: Callable[[], str], stopped: asyncio.Event) -> None:
-        """Keep the time until stopped; a lost database is waited for, and found again.
-
-        ``conninfo``: as ``redress_writer``, asked for anew whenever a connection is made.
-        """
-        working = asyncio.create_task(self._keep_working(conninfo), name="timekeeper")
-        stopping = asyncio.create_task(stopped.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (working, stopping):
-                task.cancel()
-            await asyncio.gather(working, stopping, return_exceptions=True)
+        """Keep the time until stopped; ``conninfo`` and the lock: see ``run_alone``."""
+        await run_alone("timekeeper", LOCK, self._work, conninfo, stopped, passing=_PASSING)
 
     async def settle(self) -> None:
         """Put on record everything that is due now; no other may run."""
@@ -163,24 +139,7 @@ class Timekeeper:
                 raise outcome
         return refused
 
-    async def _keep_working(self, conninfo: Callable[[], str]) -> None:
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(
-                    conninfo(), autocommit=True
-                ) as connection:
-                    await self._work(connection)
-            except _PASSING as error:
-                _log.warning("timekeeper interrupted", error=type(error).__name__)
-            except Exception as error:  # noqa: BLE001  whatever it is, the clocks go on
-                _log.error("timekeeper failed", error=place_of(error))
-            await asyncio.sleep(_RETRY_SECONDS)
-
     async def _work(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Work for as long as the connection, and with it the lock, lasts."""
-        while not await _locked(connection):  # noqa: ASYNC110  in another process
-            await asyncio.sleep(_LOCK_SECONDS)
-        await connection.execute(_LISTEN)
         while True:
             while await self.step():
                 # Whoever lost the lock loses the connection, too, and stops here.
@@ -213,9 +172,3 @@ def _metas(docket: Docket, reason: str | None = None) -> MetaAt:
         )
 
     return meta
-
-
-async def _locked(connection: psycopg.AsyncConnection[Any]) -> bool:
-    row = await (await connection.execute(_TRY_LOCK, [LOCK])).fetchone()
-    assert row is not None
-    return bool(row[0])

@@ -10,6 +10,7 @@ from application.complaint_work import AssignComplaint, RegisterComplaint
 from application.organisation import FoundUnit
 from application.service_level_policies import AdoptServiceLevelPolicy
 from application.staff import AppointPerson, EndAppointment, JoinStaff
+from application.timekeeping.ledger import AnotherTimekeeperError
 from domain.case_clocks import CaseClocks
 from domain.complaint_words import Severity
 from domain.organisation import UnitKey, UnitKind
@@ -171,3 +172,16 @@ def test_a_thousand_cases_of_which_nobody_can_be_told_are_put_off_together(
     assert company.run(company.keeper.step()) is False
     due = company.rows("SELECT DISTINCT due_at FROM process.case_clocks")
     assert [row["due_at"] for row in due] == [company.now + timedelta(hours=1)]
+
+
+def test_who_lost_the_place_in_the_log_to_another_puts_nothing_off(company: Company) -> None:
+    case = major(company, assigned=False)
+    company.later(minutes=31)
+    company.now += timedelta(hours=1)
+    (outcome,) = company.meanwhile(
+        "UPDATE process.positions SET position = position - 1 WHERE process = 'timers'",
+        [company.keeper.step()],
+    )
+    assert isinstance(outcome, AnotherTimekeeperError)
+    (row,) = company.rows("SELECT due_at FROM process.case_clocks WHERE case_id = %s", case)
+    assert row["due_at"] == company.now, "as it was"

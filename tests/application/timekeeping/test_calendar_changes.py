@@ -172,6 +172,7 @@ def test_a_case_of_which_somebody_recorded_something_meanwhile_follows_too(
         number=1,
         due_at=midnight("2026-03-05"),
     )
+    company.run(company.keeper.ledger.advance())
     company.meanwhile(
         "LOCK TABLE process.calendar_changes", [company.keeper.step()], company.stored(warned)
     )
@@ -187,6 +188,7 @@ def test_a_case_that_is_put_under_another_policy_meanwhile_follows_the_calendar(
     company.settle()
     company.do(EXTENDED, ADMINISTRATOR)
     rebase = RebaseServiceLevels(complaint=case, policy=KEY_ACCOUNT, reason="contract")
+    company.run(company.keeper.ledger.advance())
     company.meanwhile(
         "LOCK TABLE process.calendar_changes",
         [company.keeper.step()],

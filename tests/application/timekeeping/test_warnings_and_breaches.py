@@ -334,6 +334,7 @@ def test_an_event_that_cannot_be_used_parks_its_case_and_the_others_go_on(
     company.later(minutes=30)
     assert company.recorded(before) == company.recorded(after) == [WARNED, BREACHED]
     assert company.recorded(case) == []
+    assert company.rows("SELECT FROM process.case_clocks WHERE case_id = %s", case) == []
     (parked,) = company.rows("SELECT projection, originator_id, error FROM ops.parked_events")
     assert (parked["projection"], parked["originator_id"]) == ("process:timers", clocks_id(case))
     assert parked["error"].startswith("KeyError")
