@@ -180,7 +180,7 @@ class CaseClocks(Aggregate):
         )
 
     def rebase(self, case: UUID, policy: str, policy_version: int, meta: Metadata) -> None:
-        """Put the case under another policy, for a reason; under the same again: nothing."""
+        """Put the case under a policy, for a reason; under that of the last time: nothing."""
         if meta.reason is None:
             raise InvalidValueError("reason", Rule.REQUIRED)
         if (policy, policy_version) != (self.policy, self.policy_version):

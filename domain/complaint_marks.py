@@ -25,6 +25,7 @@ ASSIGNED: Final = mark("assigned", "assigned to a department", "分派至责任�
 FEEDBACK: Final = mark("feedback", "a person told the customer something", "人工向客户反馈")
 SOLUTION_SENT: Final = mark("solution_sent", "solution sent", "已发送解决方案")
 ANSWERED: Final = mark("answered", "answered", "已答复")
+CLOSED: Final = mark("closed", "closed", "结案")
 REOPENED: Final = mark("reopened", "reopened", "重新开启")
 REOPENED_UNASSIGNED: Final = mark(
     "reopened_unassigned",
@@ -162,7 +163,7 @@ def _remedy_carried_out(event: Complaint.RemedyCarriedOut, facts: CaseFacts) -> 
 
 @reads(Complaint.Closed)
 def _closed(_event: Complaint.Closed, facts: CaseFacts) -> Marked:
-    return Marked((COMPENSATION_SETTLED,), facts)
+    return Marked((CLOSED, COMPENSATION_SETTLED), facts)
 
 
 def _again(mark_: str, facts: CaseFacts) -> Marked:

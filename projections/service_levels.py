@@ -268,7 +268,7 @@ def _outcome(row: ClockRow) -> tuple[Any, ...]:
 def _ended_before(row: ClockRow, clock: Clock) -> bool:
     """Say whether a clock had ended, and nothing was said about it since."""
     said = (row.breached_at, row.annotated_at) == (clock.breached_at, clock.annotated_at)
-    return said and not (row.live or clock.live)
+    return said and not (row.live or clock.live) and row.ended_at == clock.ended_at
 
 
 def _differ(one: ClockRow, other: ClockRow) -> bool:

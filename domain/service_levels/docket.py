@@ -32,6 +32,7 @@ class ClockState(Labelled):
 
 LIVE: Final = frozenset({ClockState.RUNNING, ClockState.PAUSED, ClockState.BREACHED})
 """A clock that can still be stopped."""
+_STOPPED: Final = frozenset({ClockState.MET, ClockState.MET_LATE})
 REBASED: Final = "rebased"
 """How a clock ends that the new policy of its case does not have."""
 
@@ -60,7 +61,8 @@ class Alert:
 class Clock:
     """One instance of a clock; ``due_at`` of a paused one is what it was at the pause.
 
-    ``annotated_by``: the mark that was reported late after a breach was on record.
+    ``department``: which had the case at the start. ``annotated_by``: the mark that was reported
+    late after a breach was on record.
     """
 
     id: UUID
@@ -73,6 +75,7 @@ class Clock:
     zone: str
     started_at: datetime
     started_by: str
+    department: str | None
     due_at: datetime
     warn_at: datetime | None = None
     state: ClockState = ClockState.RUNNING
@@ -237,8 +240,12 @@ def _happen(docket: Docket, told: Told, rules: Rules, only: frozenset[str] | Non
     elif RESUMED in marks:
         docket.waiting_since = None
     for clock in docket.clocks:
-        if clock.live and (only is None or clock.code in only):
+        if only is not None and clock.code not in only:
+            continue
+        if clock.live:
             _touch(docket, clock, marks, told, rules)
+        else:
+            _end_earlier(docket, clock, marks, told, rules)
     if docket.policy is None:
         return
     live = {clock.code for clock in docket.clocks if clock.live}
@@ -254,7 +261,7 @@ def _touch(docket: Docket, clock: Clock, marks: set[str], told: Told, rules: Rul
     terms, at = docket.terms(clock, rules), told.at
     stop = next((mark for mark in terms.stops_on if mark in marks), None)
     if stop is not None and at >= clock.started_at:
-        _resume(docket, clock, at, rules)
+        _resume(docket, clock, told, rules)
         in_time = at <= clock.due_at
         if in_time:
             _annotate(clock, stop, at)
@@ -265,14 +272,33 @@ def _touch(docket: Docket, clock: Clock, marks: set[str], told: Told, rules: Rul
     if lapse is not None and (clock.state is ClockState.PAUSED or at <= clock.due_at):
         cancel = cancel or lapse
     if cancel is not None:
-        _resume(docket, clock, at, rules)
+        _resume(docket, clock, told, rules)
         if at <= clock.due_at:
             _annotate(clock, cancel, at)
         _end(clock, ClockState.CANCELLED, cancel, max(at, clock.started_at))
     elif WAITING in marks and terms.pauses:
         _pause(docket, clock, at, rules)
     elif RESUMED in marks:
-        _resume(docket, clock, at, rules)
+        _resume(docket, clock, told, rules)
+
+
+def _end_earlier(docket: Docket, clock: Clock, marks: set[str], told: Told, rules: Rules) -> None:
+    """Let what is reported late end a clock that was stopped later by business time."""
+    terms, at = docket.terms(clock, rules), told.at
+    stop = next((mark for mark in terms.stops_on if mark in marks), None)
+    if stop is None or clock.state not in _STOPPED or clock.ended_at is None:
+        return
+    if clock.started_at <= at < clock.ended_at:
+        clock.pauses = [
+            replace(pause, until=min(pause.until or at, at))
+            for pause in clock.pauses
+            if pause.since < at
+        ]
+        _set_deadline(clock, terms, rules)
+        in_time = at <= clock.due_at
+        if in_time:
+            _annotate(clock, stop, at)
+        _end(clock, ClockState.MET if in_time else ClockState.MET_LATE, stop, at)
 
 
 def _started(docket: Docket, terms: ClockTerms, by: str, told: Told, rules: Rules) -> Clock:
@@ -291,6 +317,7 @@ def _started(docket: Docket, terms: ClockTerms, by: str, told: Told, rules: Rule
         zone=docket.zone,
         started_at=told.at,
         started_by=by,
+        department=told.department,
         due_at=told.at,
     )
     _set_deadline(clock, terms, rules)
@@ -311,12 +338,18 @@ def _pause(docket: Docket, clock: Clock, at: datetime, rules: Rules) -> None:
     _set_deadline(clock, docket.terms(clock, rules), rules)
 
 
-def _resume(docket: Docket, clock: Clock, at: datetime, rules: Rules) -> None:
+def _resume(docket: Docket, clock: Clock, told: Told, rules: Rules) -> None:
+    """Let a clock go on; the days that remained are counted by the calendar known now."""
     if clock.state is ClockState.PAUSED:
-        last = clock.pauses[-1]
-        clock.pauses[-1] = replace(last, until=max(at, last.since))
-        clock.state = ClockState.RUNNING
+        _stand_still_until(clock, told.at)
+        clock.calendar_version = rules.calendars.version_at(clock.calendar, told.position)
         _set_deadline(clock, docket.terms(clock, rules), rules)
+
+
+def _stand_still_until(clock: Clock, at: datetime) -> None:
+    last = clock.pauses[-1]
+    clock.pauses[-1] = replace(last, until=max(at, last.since))
+    clock.state = ClockState.RUNNING
 
 
 def _end(clock: Clock, state: ClockState, by: str, at: datetime) -> None:
@@ -330,7 +363,7 @@ def _annotate(clock: Clock, by: str, at: datetime) -> None:
         clock.annotated_at, clock.annotated_by = at, by
 
 
-def _set_deadline(clock: Clock, terms: ClockTerms, rules: Rules) -> Deadline:
+def _set_deadline(clock: Clock, terms: ClockTerms, rules: Rules) -> None:
     found = compute(clock, terms, rules)
     clock.due_at, clock.provisional = found.due_at, found.provisional
     clock.rolled_to, clock.left = found.rolled_to, found.left
@@ -338,7 +371,6 @@ def _set_deadline(clock: Clock, terms: ClockTerms, rules: Rules) -> Deadline:
     if terms.warn_percent is not None:
         span = found.due_at - clock.started_at
         clock.warn_at = clock.started_at + span * terms.warn_percent / 100
-    return found
 
 
 def compute(clock: Clock, terms: ClockTerms, rules: Rules) -> Deadline:
@@ -417,16 +449,19 @@ def _rebase(docket: Docket, event: CaseClocks.Rebased, position: int, rules: Rul
             _end(clock, ClockState.CANCELLED, REBASED, event.meta.occurred_at)
             continue
         clock.policy, clock.policy_version = event.policy, event.policy_version
-        clock.calendar = policy.calendar_of(terms, docket.facts.department)
+        clock.calendar = policy.calendar_of(terms, clock.department)
         clock.calendar_version = rules.calendars.version_at(clock.calendar, position)
         old = clock.due_at
         if clock.state is ClockState.PAUSED and not terms.pauses:
-            clock.state = ClockState.RUNNING
+            _stand_still_until(clock, event.meta.occurred_at)
         _set_deadline(clock, terms, rules)
+        if docket.waiting_since is not None and terms.pauses:
+            _pause(docket, clock, docket.waiting_since, rules)
         if clock.state is ClockState.BREACHED and clock.due_at > old:
             clock.state = ClockState.RUNNING
             _annotate(clock, REBASED, event.meta.occurred_at)
     new = frozenset(clock.code for clock in policy.clocks) - had
+    docket.waiting_since = None if new else docket.waiting_since  # what is told again says it
     for told in docket.told if new else ():
         _happen(docket, told, rules, new)
 

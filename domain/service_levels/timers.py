@@ -221,11 +221,11 @@ def recompute(docket: Docket, now: datetime, rules: Rules, meta: MetaAt) -> Case
         version = rules.calendars.version_at(clock.calendar, _EVERYTHING)
         if not clock.live or version == clock.calendar_version:
             continue
-        before = (clock.due_at, clock.provisional)
+        before = (clock.due_at, clock.provisional, clock.rolled_to, clock.left)
         known, clock.calendar_version = clock.calendar_version, version
         found = compute(clock, docket.terms(clock, rules), rules)
         clock.calendar_version = known
-        if (found.due_at, found.provisional) != before:
+        if (found.due_at, found.provisional, found.rolled_to, found.left) != before:
             record.recompute(
                 meta(now, clock),
                 case=docket.case,

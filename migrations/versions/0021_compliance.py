@@ -1,4 +1,4 @@
-"""Clocks are seen with their case by policies that the planner can reckon with."""
+"""Row-level security of clocks by the kind of their case."""
 
 from migrations.sql_files import run_beside
 

@@ -206,7 +206,7 @@ async def _midnight(conninfo: str, master: MasterKey, scale: float) -> None:
         def now() -> datetime:
             return utc_now() + apart
 
-        apart = _MIDNIGHT - timedelta(seconds=1) - utc_now()
+        apart = _MIDNIGHT - timedelta(minutes=10) - utc_now()
         await Timekeeper(store, now).settle()  # warnings, first feedback
         before = (await _rows(store, _COUNT, ["case_clocks.breached"]))[0]
         apart = _MIDNIGHT - timedelta(seconds=3) - utc_now()

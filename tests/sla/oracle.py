@@ -10,6 +10,8 @@ Where domain.md is silent, it reads:
 - while a clock is paused, ``due_at`` is the deadline as it stood when the pause began;
 - rejecting, disputing and reopening void what was proposed, so that an answer after them that
   proposes no money anew refuses the compensation;
+- a stop that is reported late ends a clock earlier that a later fact had stopped;
+- closing cancels clocks within their time that nobody could stop any more;
 - any answer ends forwarding, also a later one of a case that never went to a department.
 """
 
@@ -52,6 +54,7 @@ STOPPED_BY = {
 }
 MAJOR = ("major_response", "major_solution")
 QUALITY = ("quality_departments_told", "quality_solution")
+FOR_OPEN_CASES = (*MAJOR, *QUALITY, "ordinary_solution")
 ENDS_A_CASE = ("withdrawn", "merged", "declined")
 
 
@@ -145,6 +148,12 @@ class Case:
         for clock in self.clocks:
             if self.is_stopped_by(clock["clock"], fact) and at >= clock["started_at"]:
                 self.end(clock, at, "stopped")
+                if clock["ended"] == "stopped" and at < clock["ended_at"]:
+                    self.end_earlier(clock, at)
+        if what == "closed":
+            for clock in self.clocks:
+                if clock["clock"] in FOR_OPEN_CASES and self.is_in_time(clock, at):
+                    self.cancel(clock, at)
         self.pause_or_resume(what, at)
         self.cancel_what_no_longer_applies(
             at, was_major=was_major, was_quality=was_quality, escalates=what == "escalated"
@@ -243,6 +252,11 @@ class Case:
         if is_live(clock):
             self.resume(clock, at)
             clock["ended"], clock["ended_at"] = how, at
+
+    def end_earlier(self, clock: Clock, at: datetime) -> None:
+        """What is reported late counts by business time: pauses after it never were."""
+        clock["pauses"] = [(a, min(b, at)) for a, b in clock["pauses"] if a < at]
+        clock["ended_at"] = at
 
     # Pauses
 
