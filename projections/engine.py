@@ -45,7 +45,7 @@ WHERE originator_id = ANY(%b) AND notification_id <= %b
 ORDER BY notification_id
 """
 _LOCK_POSITION: LiteralString = """
-SELECT position FROM ops.projection_positions WHERE projection = %s FOR UPDATE
+SELECT position, moved_at FROM ops.projection_positions WHERE projection = %s FOR UPDATE
 """
 _INSERT_POSITION: LiteralString = """
 INSERT INTO ops.projection_positions (projection, position) VALUES (%s, 0)
@@ -53,12 +53,12 @@ ON CONFLICT DO NOTHING
 """
 _MOVE_POSITION: LiteralString = """
 UPDATE ops.projection_positions SET position = %s, moved_at = clock_timestamp()
-WHERE projection = %s
+WHERE projection = %s RETURNING position, moved_at
 """
 _NOTIFY: LiteralString = "SELECT pg_notify(%s, %s)"
-_PARKED_STREAMS: LiteralString = """
-SELECT DISTINCT originator_id FROM ops.parked_events
-WHERE projection = %s AND originator_id = ANY(%b)
+_PARKED_SINCE: LiteralString = """
+SELECT originator_id, min(position) FROM ops.parked_events
+WHERE projection = %s AND originator_id = ANY(%b) GROUP BY originator_id
 """
 _PARK: LiteralString = """
 INSERT INTO ops.parked_events (projection, position, originator_id, topic, error)
@@ -68,6 +68,7 @@ _SELECT_KEYS: LiteralString = """
 SELECT subject, key_version, master, wrapped FROM keys.subject_keys WHERE subject = ANY(%b)
 """
 
+_BEHIND: Final = "behind a parked event of its stream"
 _log = structlog.get_logger()
 E = TypeVar("E", bound=DomainEvent)
 R = TypeVar("R")
@@ -117,7 +118,7 @@ class Memory(Protocol):
     TOPICS: ClassVar[frozenset[str]]
 
     def apply(self, event: Any, position: int) -> None:
-        """Take in an event of ``TOPICS``."""
+        """Take in an event of ``TOPICS``, all of it; or raise, and stay as it was."""
 
 
 Past = Callable[[Sequence[UUID], int], list[Entry]]
@@ -241,7 +242,7 @@ class Projection:
     handlers: ClassVar[Mapping[str, Handler]]
     """By topic."""
     remembers: ClassVar[type[Memory] | None] = None
-    """What it must know from the beginning of the log: rules, not cases."""
+    """What it must know from the beginning of the log: rules, not cases; no event is both."""
 
     def __init_subclass__(cls) -> None:
         """Collect the handlers."""
@@ -278,14 +279,13 @@ class Feed:
             self._last = (position, limit, entries)
         return entries
 
-    def remember(self, connection: Connection[Any], memory: Memory, until: int) -> None:
-        """Let a memory take in what the log said up to a position."""
-        kinds = sorted({topic.partition(".")[0] for topic in memory.TOPICS})
+    def rules(self, connection: Connection[Any], topics: frozenset[str], until: int) -> list[Entry]:
+        """Return the entries that tell rules, of some topics, up to a position."""
+        kinds = sorted({topic.partition(".")[0] for topic in topics})
         statement = _SELECT_RULES.format(sql.SQL(", ").join(map(sql.Literal, kinds)))
         cursor = connection.cursor(binary=True)
-        for entry in self._entries(cursor.execute(statement, [until]).fetchall()):
-            if entry.topic in memory.TOPICS:
-                memory.apply(entry.event, entry.position)
+        entries = self._entries(cursor.execute(statement, [until]).fetchall())
+        return [entry for entry in entries if entry.topic in topics]
 
     def streams(
         self, connection: Connection[Any], streams: Sequence[UUID], until: int
@@ -300,6 +300,10 @@ class Feed:
             Entry(at, recorded, stream, version, topic, state, self.decode)
             for at, recorded, stream, version, topic, state in rows
         ]
+
+
+_Place = tuple[int, datetime]
+"""Up to where a projection is, and when it was moved there: a rebuild may stay where it was."""
 
 
 class Projector:
@@ -317,105 +321,113 @@ class Projector:
         self._feed = feed
         self._opener = opener
         self._batch_events = batch_events
-        self._memories: dict[str, tuple[int, Memory]] = {}
+        self._memories: dict[str, tuple[_Place, Memory]] = {}
 
     def advance(self, projection: Projection, *, tracked_as: str | None = None) -> int:
         """Project one batch; return the position reached, 0 if there was nothing to do."""
         name = tracked_as or projection.name
         connection = self._connection
         with connection.transaction():
-            position = self._locked_position(name)
-            entries = self._feed.after(connection, position, self._batch_events)
+            place = self._locked(name)
+            entries = self._feed.after(connection, place[0], self._batch_events)
             if not entries:
                 return 0
             reached = entries[-1].position
-            memory = self._project(projection, name, entries, position)
-            connection.execute(_MOVE_POSITION, [reached, name])
+            memory = self._project(projection, name, entries, place)
+            moved: Any = connection.execute(_MOVE_POSITION, [reached, name]).fetchone()
             connection.execute(_NOTIFY, [PROJECTED_CHANNEL, f"{name} {reached}"])
         if memory is not None:
-            self._memories[name] = (reached, memory)
+            self._memories[name] = (moved, memory)
         return reached
 
-    def _locked_position(self, name: str) -> int:
-        row = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
-        if row is None:
+    def _locked(self, name: str) -> _Place:
+        place: Any = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
+        if place is None:
             self._connection.execute(_INSERT_POSITION, [name])
-            row = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
-        assert row is not None
-        return int(row[0])
+            place = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
+        return place
 
     def _project(
-        self, projection: Projection, name: str, entries: list[Entry], position: int
+        self, projection: Projection, name: str, entries: list[Entry], place: _Place
     ) -> Memory | None:
-        memory = self._memory(projection, name, position)
+        memory = self._memory(projection, name, place)
         topics = frozenset() if memory is None else memory.TOPICS
         wanted = [e for e in entries if projection.handler(e.topic) or e.topic in topics]
         if not wanted:
             return memory
         wanted = self._park_behind(name, wanted)
         try:
-            with self._connection.transaction():
-                self._fold(projection, wanted, memory)
+            self._fold(projection, wanted, memory)
         except psycopg.OperationalError:
             raise  # the database's trouble, not an event's
         except Exception:  # noqa: BLE001  one of the events is poison: find out which
-            memory = self._memory(projection, name, position)
-            self._one_by_one(projection, name, wanted, memory)
+            memory = again = self._memory(projection, name, place)
+            self._one_by_one(name, wanted, lambda entry: self._fold(projection, [entry], again))
         return memory
 
-    def _memory(self, projection: Projection, name: str, position: int) -> Memory | None:
-        """Return what a projection remembers at a position; it is changed by who gets it."""
+    def _memory(self, projection: Projection, name: str, place: _Place) -> Memory | None:
+        """Return what a projection remembers at a place; it is changed by who gets it.
+
+        What is parked is left out, and what cannot be taken in is parked: as while projecting.
+        """
         if projection.remembers is None:
             return None
-        known_at, memory = self._memories.pop(name, (-1, None))
-        if memory is None or known_at != position:
-            memory = projection.remembers()
-            self._feed.remember(self._connection, memory, position)
+        known_at, known = self._memories.pop(name, (None, None))
+        if known is not None and known_at == place:
+            return known
+        memory = projection.remembers()
+        rules = self._feed.rules(self._connection, memory.TOPICS, place[0])
+        rules = self._park_behind(name, rules)
+        self._one_by_one(name, rules, lambda entry: memory.apply(entry.event, entry.position))
         return memory
 
     def _past(self, streams: Sequence[UUID], until: int) -> list[Entry]:
         return self._feed.streams(self._connection, streams, until)
 
     def _fold(self, projection: Projection, entries: list[Entry], memory: Memory | None) -> None:
-        batch = Batch(self._opener, memory, self._past)
-        handled = [entry for entry in entries if projection.handler(entry.topic)]
-        streams = list({stream.int: stream for stream in map(projection.stream, handled)}.values())
-        for table in projection.keyed:
-            batch.load(self._connection, table, streams)
-        reveals = projection.reveals
-        if reveals:
-            subjects = {
-                value.subject.int: value.subject
-                for event in (
-                    entry.event for entry in handled if reveals is True or entry.topic in reveals
-                )
-                for name in personal_fields(type(event))  # type: ignore[arg-type]
-                if isinstance(value := getattr(event, name), Sealed)
-            }
-            if subjects:
-                cursor = self._connection.cursor(binary=True)
-                self._opener.begin_batch(
-                    cursor.execute(_SELECT_KEYS, [list(subjects.values())], prepare=True).fetchall()
-                )
-        for entry in entries:
-            if memory is not None and entry.topic in memory.TOPICS:
-                memory.apply(entry.event, entry.position)
-            handler = projection.handler(entry.topic)
-            if handler is not None:
-                handler(projection, entry.event, entry, batch)
-        batch.store(self._connection, projection.tables)
+        with self._connection.transaction():
+            batch = Batch(self._opener, memory, self._past)
+            handled = [entry for entry in entries if projection.handler(entry.topic)]
+            streams = list(
+                {stream.int: stream for stream in map(projection.stream, handled)}.values()
+            )
+            for table in projection.keyed:
+                batch.load(self._connection, table, streams)
+            reveals = projection.reveals
+            if reveals:
+                subjects = {
+                    value.subject.int: value.subject
+                    for event in (
+                        entry.event
+                        for entry in handled
+                        if reveals is True or entry.topic in reveals
+                    )
+                    for name in personal_fields(type(event))  # type: ignore[arg-type]
+                    if isinstance(value := getattr(event, name), Sealed)
+                }
+                if subjects:
+                    cursor = self._connection.cursor(binary=True)
+                    self._opener.begin_batch(
+                        cursor.execute(
+                            _SELECT_KEYS, [list(subjects.values())], prepare=True
+                        ).fetchall()
+                    )
+            for entry in entries:
+                if memory is not None and entry.topic in memory.TOPICS:
+                    memory.apply(entry.event, entry.position)
+                handler = projection.handler(entry.topic)
+                if handler is not None:
+                    handler(projection, entry.event, entry, batch)
+            batch.store(self._connection, projection.tables)
 
-    def _one_by_one(
-        self, projection: Projection, name: str, entries: list[Entry], memory: Memory | None
-    ) -> None:
+    def _one_by_one(self, name: str, entries: list[Entry], take: Callable[[Entry], None]) -> None:
         stuck: set[UUID] = set()
         for entry in entries:
             if entry.stream in stuck:
-                self._park(name, entry, "behind a parked event of its stream")
+                self._park(name, entry, _BEHIND)
                 continue
             try:
-                with self._connection.transaction():
-                    self._fold(projection, [entry], memory)
+                take(entry)
             except psycopg.OperationalError:
                 raise
             except Exception as error:  # noqa: BLE001  parked and shown, whatever it is
@@ -423,19 +435,25 @@ class Projector:
                 self._park(name, entry, _place_of(error))
 
     def _park_behind(self, name: str, entries: list[Entry]) -> list[Entry]:
+        """Leave out what is parked, and park what comes behind it in its stream."""
         streams = list({entry.stream for entry in entries})
-        rows = self._connection.execute(_PARKED_STREAMS, [name, streams], prepare=True).fetchall()
-        stuck = {row[0] for row in rows}
-        if not stuck:
+        rows = self._connection.execute(_PARKED_SINCE, [name, streams], prepare=True).fetchall()
+        since = dict(rows)
+        if not since:
             return entries
+        free: list[Entry] = []
         for entry in entries:
-            if entry.stream in stuck:
-                self._park(name, entry, "behind a parked event of its stream")
-        return [entry for entry in entries if entry.stream not in stuck]
+            if entry.position < since.get(entry.stream, entry.position + 1):
+                free.append(entry)
+            else:
+                self._park(name, entry, _BEHIND)
+        return free
 
     def _park(self, name: str, entry: Entry, error: str) -> None:
-        _log.error("event parked", projection=name, position=entry.position, error=error)
-        self._connection.execute(_PARK, [name, entry.position, entry.stream, entry.topic, error])
+        """Park an event, once."""
+        parked = [name, entry.position, entry.stream, entry.topic, error]
+        if self._connection.execute(_PARK, parked).rowcount:
+            _log.error("event parked", projection=name, position=entry.position, error=error)
 
 
 def _place_of(error: Exception) -> str:

@@ -17,9 +17,9 @@ from api.graphql.compiler.declarations import (
 from api.graphql.compiler.selection import Selected
 from api.graphql.compiler.sql import Json, Piece, name, or_null
 from api.graphql.context import ApiInfo, Context
+from api.graphql.filters import period
 from api.graphql.scalars import Lang, label
 from domain.categories import Category
-from domain.errors import InvalidValueError, Rule
 from projections.appeals import (
     APPEALS,
     COUNTED,
@@ -86,14 +86,7 @@ def _count_type(group: AppealGroup | None, found: AppealFigures) -> AppealCount:
 
 def _counted(context: Context, since: datetime | None, until: datetime | None) -> list[Condition]:
     """Return the conditions of the appeals that are counted."""
-    conditions = context.within("appeals", APPEALS)
-    if since is not None and until is not None and until < since:
-        raise InvalidValueError("to", Rule.BEFORE, "from")
-    if since is not None:
-        conditions.append(Condition("received_at", ">=", since))
-    if until is not None:
-        conditions.append(Condition("received_at", "<", until))
-    return conditions
+    return [*context.within("appeals", APPEALS), *period("received_at", since, until)]
 
 
 @dataclass(slots=True)

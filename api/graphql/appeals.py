@@ -25,27 +25,30 @@ from api.graphql.compiler.selection import Selected
 from api.graphql.compiler.sql import Json, quoted, scalar
 from api.graphql.complaints import Complaint, complaint_type
 from api.graphql.context import ApiInfo, Context
+from api.graphql.filters import code, flag, same
 from api.graphql.nodes import (
     NODE_LOADERS,
     Connection,
     Node,
     as_uuid,
     connection_of,
-    filter_text,
     global_id,
 )
 from api.graphql.scalars import Lang, label
 from domain.appeal import AppealAuthority, AppealLiability, AppealState
 from domain.categories import Category
 from domain.complaint_words import Measure, RuleSource
+from domain.service_levels.docket import ClockState
 from domain.service_levels.terms import APPEAL
-from domain.text import code
+from domain.text import code as code_text
 from projections.appeals import APPEAL_TEXTS, APPEALS, AppealRow, AppealTextsRow
 from projections.complaints import COMPLAINTS, ComplaintRow
 from projections.paging import Condition, Listing, Order, Window
 from projections.service_levels import SLA_CLOCKS, ClockRow
 
 _APPEAL_BY_NUMBER = "SELECT id FROM read.appeals WHERE number = %s"
+_CANCELLED: Final = ClockState.CANCELLED.value
+"""A policy without this clock cancels it: then nothing is due, as in ``appealCounts``."""
 
 
 def _text(name: str, description: str) -> Any:
@@ -124,7 +127,7 @@ class Appeal(Node):
     async def due_at(self, info: ApiInfo) -> datetime | None:
         """Return the deadline."""
         rows: list[ClockRow] = await info.context.rows_of(SLA_CLOCKS).load(self.row.id)
-        clocks = [row for row in rows if row.clock == APPEAL]
+        clocks = [row for row in rows if row.clock == APPEAL and row.state != _CANCELLED]
         return max(clocks, key=attrgetter("number")).due_at if clocks else None
 
     @strawberry.field(description="The complaint, if the caller may see it.")
@@ -179,30 +182,18 @@ class AppealFilter:
     received_before: datetime | None = None
 
 
-def _same(column: str) -> Callable[[Any], Condition]:
-    return lambda value: Condition(column, "=", value.value)
-
-
-def _flag(column: str) -> Callable[[bool], Condition]:
-    return lambda value: Condition(column, "is" if value else "is not", value)
-
-
-def _code(name: str) -> Callable[[str], Condition]:
-    return lambda value: Condition(name, "=", filter_text(value, field=name))
-
-
 _CONDITIONS: Final[dict[str, Callable[[Any], Condition]]] = {
     "complaint_id": lambda value: Condition("complaint", "=", as_uuid(value, field="complaintId")),
-    "state": _same("state"),
-    "open": _flag("open"),
-    "authority": _same("authority"),
-    "reference": _code("reference"),
-    "cause": _same("cause"),
-    "valid": _flag("valid"),
-    "liability": _same("liability"),
-    "department": _code("department"),
-    "region": _code("region"),
-    "outlet": _code("outlet"),
+    "state": same("state"),
+    "open": flag("open"),
+    "authority": same("authority"),
+    "reference": code("reference"),
+    "cause": same("cause"),
+    "valid": flag("valid"),
+    "liability": same("liability"),
+    "department": code("department"),
+    "region": code("region"),
+    "outlet": code("outlet"),
     "received_from": lambda at: Condition("received_at", ">=", at),
     "received_before": lambda at: Condition("received_at", "<", at),
 }
@@ -232,14 +223,15 @@ def _search(
         return [*within, Condition("id", "=", as_uuid(id, field="id"))]
     if number is None:
         return None
-    return [*within, Condition("number", "=", code(number, field="number"))]
+    return [*within, Condition("number", "=", code_text(number, field="number"))]
 
 
 def _due_at(row: Row, selected: Selected, _planning: Planning) -> Json:
     """Emit the deadline of the newest clock."""
     newest = (
         f"(SELECT c.due_at FROM read.sla_clocks AS c WHERE c.case_id = {row['id']}"
-        f" AND c.clock = {quoted(APPEAL)} ORDER BY c.number DESC LIMIT 1)"
+        f" AND c.clock = {quoted(APPEAL)} AND c.state <> {quoted(_CANCELLED)}"
+        f" ORDER BY c.number DESC LIMIT 1)"
     )
     return scalar(newest, selected.definition.type)
 
@@ -276,7 +268,9 @@ class Query:
         if number is None:
             return None
         async with info.context.reading() as connection:
-            cursor = await connection.execute(_APPEAL_BY_NUMBER, [code(number, field="number")])
+            cursor = await connection.execute(
+                _APPEAL_BY_NUMBER, [code_text(number, field="number")]
+            )
             found = await cursor.fetchone()
         return None if found is None else await _load_node(info, found[0])
 

@@ -67,6 +67,8 @@ _TOLD_TO_PARTNERS: Final = {
     CaseClocks.Rebased.TOPIC: ("Put under other service levels", "服务时限已变更"),
 }
 """Sentences of events whose own ones, or whose reasons, name staff; partners read no reasons."""
+_REASON_FOR_STAFF: Final = frozenset({*_TOLD_TO_PARTNERS, CaseClocks.DeadlineRecomputed.TOPIC})
+"""Events whose reasons are written among staff; ``explainDeadline`` keeps them back as well."""
 
 
 @strawberry.type(description="One step of a case: who did what, when, why, under which rule.")
@@ -94,7 +96,7 @@ class CaseEntry:
     @strawberry.field(description="Why; not shown to partners where it may name staff.")
     def reason(self, info: ApiInfo) -> str | None:
         """Return the reason."""
-        withheld = info.context.caller.partner is not None and self.row.topic in _TOLD_TO_PARTNERS
+        withheld = info.context.caller.partner is not None and self.row.topic in _REASON_FOR_STAFF
         return None if withheld else self.row.reason
 
     @strawberry.field(
@@ -132,7 +134,7 @@ def _reason(row: Row, selected: Selected, planning: Planning) -> Json:
         return own
     return expression(
         "coalesce(",
-        chosen(row["topic"], dict.fromkeys(_TOLD_TO_PARTNERS, NULL)),
+        chosen(row["topic"], dict.fromkeys(sorted(_REASON_FOR_STAFF), NULL)),
         ", ",
         *own.pieces(),
         ")",

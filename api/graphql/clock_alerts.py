@@ -11,6 +11,7 @@ from psycopg import sql
 
 from api.graphql.audit import sentence_of
 from api.graphql.context import ApiInfo, Context
+from api.graphql.reach import CLOCK_RECORDS, cases_within
 from api.graphql.scalars import Lang, Long, label
 from api.graphql.service_levels import SlaClock, clock_type
 from api.graphql.subscriptions import SubscriberContext, SubscriberInfo
@@ -80,17 +81,21 @@ class ClockAlert:
         """Name the kind."""
         return label(self.kind, lang)
 
-    @strawberry.field(description="Whom a step of the alert chain reaches.")
-    def to(self) -> Recipient | None:
+    @strawberry.field(description="Whom a step of the alert chain reaches; not shown to partners.")
+    def to(self, info: ApiInfo) -> Recipient | None:
         """Return the recipient."""
-        return self.event.to if isinstance(self.event, CaseClocks.Alerted) else None
+        told = self._told_to_staff(info)
+        return None if told is None else told.to
 
     @strawberry.field(description="Who was told, by their ids; not shown to partners.")
     def people(self, info: ApiInfo) -> list[str] | None:
         """Return the people."""
-        if info.context.caller.partner is not None:
-            return None
-        return [*self.event.people] if isinstance(self.event, CaseClocks.Alerted) else None
+        told = self._told_to_staff(info)
+        return None if told is None else [*told.people]
+
+    def _told_to_staff(self, info: ApiInfo) -> CaseClocks.Alerted | None:
+        shown = info.context.caller.partner is None
+        return self.event if shown and isinstance(self.event, CaseClocks.Alerted) else None
 
     @strawberry.field(description="What was recorded, as a sentence.")
     def sentence(self, info: ApiInfo, lang: Lang = Lang.EN) -> str:
@@ -120,6 +125,12 @@ class _Alerts(Followed):
 
 async def _alert(context: SubscriberContext, entry: CaseEntryRow) -> ClockAlert | None:
     """Return what a record tells; None if its clock is out of the caller's reach."""
+    context.forget()  # the clock may have changed since the last record
+    async with context.reading() as connection:
+        within = context.reach("slaClocks")
+        reached = await cases_within(connection, [entry.case_id], [CLOCK_RECORDS], within)
+    if not reached:
+        return None
     store = context.event_store
     async with store.pool.connection() as connection:
         cursor = connection.cursor(binary=True)
@@ -128,7 +139,6 @@ async def _alert(context: SubscriberContext, entry: CaseEntryRow) -> ClockAlert 
     if stored is None:
         return None
     event: Any = store.mapper.decode(entry.case_id, entry.version, entry.topic, stored[0])
-    context.forget()  # the clock may have changed since the last record
     key = clock_id(event.case, event.clock, event.number)
     row: ClockRow | None = await context.loader(SLA_CLOCKS).load(key)
     if row is None:

@@ -9,12 +9,11 @@ from graphql import GraphQLError
 from psycopg import sql
 
 from api.graphql.context import FORBIDDEN, Context
-from api.graphql.nodes import filter_text
+from api.graphql.filters import code, flag, same
 from domain import identifiers
 from domain.categories import CATEGORIES, Category, CategoryGroup
 from domain.complaint_life import ComplaintState
 from domain.complaint_words import Channel, Severity
-from domain.labels import Labelled
 from projections.complaints import COMPLAINTS
 from projections.paging import Condition
 from projections.words import searched_words
@@ -84,41 +83,29 @@ def conditions(chosen: ComplaintFilter | None, context: Context) -> list[Conditi
     return found
 
 
-def _word(column: str) -> Callable[[Labelled], Condition]:
-    return lambda value: Condition(column, "=", value.value)
-
-
-def _flag(column: str) -> Callable[[bool], Condition]:
-    return lambda value: Condition(column, "is" if value else "is not", value)
-
-
-def _code(column: str, field: str) -> Callable[[str], Condition]:
-    return lambda value: Condition(column, "=", filter_text(value, field=field))
-
-
 def _of_group(group: CategoryGroup) -> Condition:
     leaves = [category for category, entry in CATEGORIES.items() if entry.group is group]
     return Condition("category", "in", [leaf.value for leaf in leaves])
 
 
 _CONDITIONS: Final[dict[str, Callable[[Any], Condition]]] = {
-    "state": _word("state"),
+    "state": same("state"),
     "states": lambda states: Condition("state", "in", [state.value for state in states]),
-    "open": _flag("open"),
-    "category": _word("category"),
+    "open": flag("open"),
+    "category": same("category"),
     "category_group": _of_group,
-    "severity": _word("severity"),
-    "channel": _word("channel"),
-    "urgent": _flag("urgent"),
+    "severity": same("severity"),
+    "channel": same("channel"),
+    "urgent": flag("urgent"),
     "escalated": lambda escalated: Condition("escalated_at", "is null", not escalated),
-    "department": _code("department", "department"),
-    "handler": _code("handler", "handler"),
-    "region": _code("region", "region"),
-    "outlet": _code("outlet", "outlet"),
+    "department": code("department"),
+    "handler": code("handler"),
+    "region": code("region"),
+    "outlet": code("outlet"),
     "waybill": lambda waybill: _AboutShipment(
         "shipment", "about shipment", identifiers.shipment_id(identifiers.waybill(waybill))
     ),
-    "import_source": _code("import_source", "importSource"),
+    "import_source": code("import_source", "importSource"),
     "received_from": lambda at: Condition("received_at", ">=", at),
     "received_before": lambda at: Condition("received_at", "<", at),
 }

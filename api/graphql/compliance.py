@@ -23,14 +23,12 @@ from api.graphql.compiler.declarations import (
 from api.graphql.compiler.selection import Selected
 from api.graphql.compiler.sql import Json, UnsupportedError, name, or_null
 from api.graphql.context import FORBIDDEN, ApiInfo, Context
-from api.graphql.nodes import filter_text
+from api.graphql.filters import MomentWithin, code, flag, period
 from api.graphql.scalars import AsOf, Lang
 from api.graphql.scalars import label as label_of
-from api.graphql.service_levels import Held
 from domain.categories import Category
 from domain.complaint_life import ComplaintState
 from domain.complaint_words import Severity
-from domain.errors import InvalidValueError, Rule
 from projections.complaints import COMPLAINTS
 from projections.compliance import (
     AGEING,
@@ -208,34 +206,27 @@ def _refuse_handlers(context: Context, grouping: ComplianceGroup | AgeingGroup) 
 
 def _counted(context: Context, given: dict[str, Any]) -> tuple[Table[Any], list[Condition]]:
     """Return where the clocks are counted, and under which conditions."""
-    as_of, since, until = given["as_of"], given["since"], given["until"]
+    as_of = given["as_of"]
     table: Table[Any] = SLA_CLOCKS if as_of is None else SLA_PAST
     conditions = context.within("slaCompliance", table)
     _refuse_handlers(context, given["group_by"])
-    if since is not None and until is not None and until < since:
-        raise InvalidValueError("to", Rule.BEFORE, "from")
+    conditions += period("started_at", given["since"], given["until"])
     if as_of is not None:
-        conditions.append(Held(moment_of(as_of)))
+        conditions.append(MomentWithin(moment_of(as_of)))
     for argument, condition in _CONDITIONS.items():
         if given[argument] is not None:
             conditions.append(condition(given[argument]))
     return table, conditions
 
 
-def _code(column: str, field: str) -> Callable[[Any], Condition]:
-    return lambda value: Condition(column, "=", filter_text(value, field=field))
-
-
 _CONDITIONS: Final[dict[str, Callable[[Any], Condition]]] = {
-    "since": lambda at: Condition("started_at", ">=", at),
-    "until": lambda at: Condition("started_at", "<", at),
-    "clock": _code("clock", "clock"),
-    "historical": lambda value: Condition("historical", "is" if value else "is not", value),
-    "import_source": _code("import_source", "importSource"),
-    "department": _code("department", "department"),
-    "region": _code("region", "region"),
+    "clock": code("clock"),
+    "historical": flag("historical"),
+    "import_source": code("import_source", "importSource"),
+    "department": code("department"),
+    "region": code("region"),
 }
-"""What each argument asks of the clocks."""
+"""What each argument asks of the clocks, beside the period."""
 
 
 def _aged(

@@ -1,5 +1,6 @@
 """Why a deadline is the one it is, in the schema."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import strawberry
@@ -8,9 +9,10 @@ from api.case_state import Moment
 from api.deadline_words import arithmetic
 from api.graphql.audit import moment_of
 from api.graphql.context import ApiInfo, Context
+from api.graphql.filters import MomentWithin
 from api.graphql.nodes import as_uuid
 from api.graphql.scalars import AsOf, Lang, label, public_description
-from api.graphql.service_levels import Held, SlaClock, clock_type
+from api.graphql.service_levels import SlaClock, clock_type
 from api.service_levels import Explanation, YearSource, explain_case
 from domain.case_clocks import CaseClocks
 from domain.service_levels.calendars import DayKind, YearState
@@ -66,7 +68,9 @@ class DeadlinePause:
     seconds: int | None
 
 
-@strawberry.type(description="A new deadline after a change of the calendar.")
+@strawberry.type(
+    description="A new deadline after a change of the calendar; the reason is not shown to partners."
+)
 class DeadlineRecomputation:
     """Both deadlines, and why."""
 
@@ -77,14 +81,16 @@ class DeadlineRecomputation:
     reason: str | None
 
 
-@strawberry.type(description="A step of the alert chain that was taken.")
+@strawberry.type(
+    description="A step of the alert chain that was taken; whom it reached is not shown to partners."
+)
 class DeadlineAlert:
     """Who was told, by their office; steps count from 0 for each cause."""
 
     at: datetime
     cause: AlertCause
     step: int
-    to: Recipient
+    to: Recipient | None
 
     @strawberry.field
     def cause_label(self, lang: Lang = Lang.EN) -> str:
@@ -92,9 +98,9 @@ class DeadlineAlert:
         return label(self.cause, lang)
 
     @strawberry.field
-    def to_label(self, lang: Lang = Lang.EN) -> str:
+    def to_label(self, lang: Lang = Lang.EN) -> str | None:
         """Name the recipient."""
-        return label(self.to, lang)
+        return None if self.to is None else label(self.to, lang)
 
 
 @strawberry.type(description="The version of the service-level policy that the clock follows.")
@@ -175,7 +181,8 @@ class DeadlineExplanation:
         return arithmetic(self.of, lang.value)
 
 
-def _explanation(row: ClockRow, of: Explanation) -> DeadlineExplanation:
+def _explanation(row: ClockRow, found: Explanation, *, partner: bool) -> DeadlineExplanation:
+    of = _for_partners(found) if partner else found
     clock, percent = of.clock, of.terms.warn_percent
     return DeadlineExplanation(
         of=of,
@@ -186,7 +193,7 @@ def _explanation(row: ClockRow, of: Explanation) -> DeadlineExplanation:
         ],
         pauses=[_pause(pause.since, pause.until) for pause in of.pauses],
         recomputations=[_recomputation(moved) for moved in clock.recomputed],
-        alerts=[_alert(alert) for alert in of.alerts],
+        alerts=[_alert(alert, partner=partner) for alert in of.alerts],
         policy=DeadlinePolicy(
             code=clock.policy, version=clock.policy_version, effective_from=of.effective_from
         ),
@@ -200,6 +207,12 @@ def _explanation(row: ClockRow, of: Explanation) -> DeadlineExplanation:
         if percent is None
         else DeadlineWarning(percent=percent, at=clock.warn_at, warned_at=clock.warned_at),
     )
+
+
+def _for_partners(of: Explanation) -> Explanation:
+    """Leave out why deadlines were computed anew, which staff wrote, as ``caseHistory`` does."""
+    moved = [replace(recomputation, reason=None) for recomputation in of.clock.recomputed]
+    return replace(of, clock=replace(of.clock, recomputed=moved))
 
 
 def _pause(since: datetime, until: datetime | None) -> DeadlinePause:
@@ -217,8 +230,9 @@ def _recomputation(moved: Recomputation) -> DeadlineRecomputation:
     )
 
 
-def _alert(event: CaseClocks.Alerted) -> DeadlineAlert:
-    return DeadlineAlert(at=event.meta.occurred_at, cause=event.cause, step=event.step, to=event.to)
+def _alert(event: CaseClocks.Alerted, *, partner: bool) -> DeadlineAlert:
+    to = None if partner else event.to
+    return DeadlineAlert(at=event.meta.occurred_at, cause=event.cause, step=event.step, to=to)
 
 
 def _year(known: YearSource) -> DeadlineYear:
@@ -227,7 +241,7 @@ def _year(known: YearSource) -> DeadlineYear:
 
 async def _then(context: Context, row: ClockRow, moment: Moment) -> ClockRow | None:
     """Return the clock as it stood; who may not see it as it stands does not get here."""
-    conditions = [Condition("id", "=", row.id), Held(moment)]
+    conditions = [Condition("id", "=", row.id), MomentWithin(moment)]
     listing = Listing(SLA_PAST, conditions, Order("due_at"), Window(first=1))
     async with context.reading() as connection:
         page = await listing.page(connection)
@@ -264,4 +278,6 @@ class Query:
         found = await explain_case(context.event_store, docket_of(known), moment)
         place = (row.clock, row.number)
         of = next((e for e in found if (e.clock.code, e.clock.number) == place), None)
-        return None if of is None else _explanation(row, of)
+        if of is None:
+            return None
+        return _explanation(row, of, partner=context.caller.partner is not None)

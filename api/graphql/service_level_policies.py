@@ -105,15 +105,20 @@ class LegalFloor:
 class PolicyAlert:
     """A step."""
 
+    row: strawberry.Private[ServiceLevelAlertRow]
     cause: AlertCause
     to: Recipient
     patience_minutes: int
-    person: str | None
 
     @strawberry.field
     def to_label(self, lang: Lang = Lang.EN) -> str:
         """Name the recipient."""
         return label(self.to, lang)
+
+    @strawberry.field(description="Who is told, if it is a person; not shown to partners.")
+    def person(self, info: ApiInfo) -> str | None:
+        """Return the person's id."""
+        return None if info.context.caller.partner is not None else self.row.person
 
 
 @strawberry.type(description="A clock of a policy; target is in seconds or days, as basis says.")
@@ -154,7 +159,13 @@ class PolicyClock:
         rows: list[ServiceLevelAlertRow]
         rows = await info.context.rows_of(SERVICE_LEVEL_ALERTS).load(self.row.id)
         return [
-            copied(PolicyAlert, row, cause=AlertCause(row.cause), to=Recipient(row.recipient))
+            copied(
+                PolicyAlert,
+                row,
+                row=row,
+                cause=AlertCause(row.cause),
+                to=Recipient(row.recipient),
+            )
             for row in rows
         ]
 
@@ -202,7 +213,6 @@ class ServiceLevelPolicy:
     effective_from: datetime
     ended_at: datetime | None
     adopted_at: datetime
-    adopted_by: str
     name_en: str
     name_zh: str
     time_zone: str
@@ -211,6 +221,11 @@ class ServiceLevelPolicy:
     def name(self, lang: Lang = Lang.EN) -> str:
         """Return the name."""
         return self.name_zh if lang is Lang.ZH else self.name_en
+
+    @strawberry.field(description="Who adopted the version; not shown to partners.")
+    def adopted_by(self, info: ApiInfo) -> str | None:
+        """Return the person's id."""
+        return None if info.context.caller.partner is not None else self.row.adopted_by
 
     @strawberry.field(
         description="The partners under whose contract it falls; partners are not told."
@@ -354,6 +369,7 @@ reads(
     SERVICE_LEVEL_ALERTS,
     to=column("recipient"),
     toLabel=labels("recipient", Recipient),
+    person=not_for_partners(column("person")),
 )
 reads("PolicyDepartment", SERVICE_LEVEL_DEPARTMENTS)
 reads(
@@ -374,6 +390,7 @@ reads(
     SERVICE_LEVEL_POLICIES,
     id=_id,
     name=text_in("name_en", "name_zh"),
+    adoptedBy=not_for_partners(column("adopted_by")),
     accounts=not_for_partners(_accounts),
     clocks=many("PolicyClock", "version_id", "place"),
     departmentCalendars=many("PolicyDepartment", "version_id", "place"),

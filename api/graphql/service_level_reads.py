@@ -5,7 +5,6 @@ from typing import Any
 from graphql import GraphQLNonNull
 
 from api.deadline_words import CHINESE, clock_words
-from api.graphql.compiler.conditions import renders
 from api.graphql.compiler.declarations import (
     Emitter,
     Planning,
@@ -21,11 +20,9 @@ from api.graphql.compiler.declarations import (
     text_in,
 )
 from api.graphql.compiler.selection import Selected
-from api.graphql.compiler.sql import Binding, Json, chosen, expression, in_text, joined, name
+from api.graphql.compiler.sql import Json, chosen, expression, in_text, joined
 from api.graphql.service_levels import clocks_page
-from projections.paging import Condition
 from projections.service_levels import SLA_CLOCKS, SLA_PAST
-from projections.tables import Table
 
 
 def _case_id(row: Row, _selected: Selected, _planning: Planning) -> Json:
@@ -46,13 +43,6 @@ def _word(of: str) -> Emitter:
         return expression(f"coalesce({chosen(row[of], told)}, {otherwise})")
 
     return emit
-
-
-@renders("held")
-def _held(condition: Condition, table: Table[Any], prefix: str, binding: Binding) -> str:
-    begin, end = (f"{condition.column}_{end}" for end in ("from", "until"))
-    at = binding.parameter(condition.parameters[0], table.columns[begin])
-    return f"{prefix}{name(begin)} <= {at} AND {prefix}{name(end)} > {at}"
 
 
 def _clocks(selected: Selected, planning: Any) -> Json:

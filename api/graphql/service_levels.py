@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import strawberry
-from psycopg import sql
 
 from api.case_state import Moment
 from api.deadline_words import clock_word
 from api.graphql.audit import moment_of
 from api.graphql.commands import carry_out, copied
 from api.graphql.context import ApiInfo, Context
+from api.graphql.filters import MomentWithin, code, flag, same
 from api.graphql.nodes import (
     NODE_LOADERS,
     Connection,
     Node,
     as_uuid,
     connection_of,
-    filter_text,
     global_id,
 )
 from api.graphql.refusals import result_union
@@ -33,7 +32,7 @@ from domain.service_levels.deadlines import Basis
 from domain.service_levels.docket import ClockState
 from projections.complaints import COMPLAINTS
 from projections.paging import AnyOf, Condition, Listing, Order, Window
-from projections.service_levels import EVER, FOREVER, SLA_CLOCKS, SLA_PAST, ClockRow
+from projections.service_levels import SLA_CLOCKS, SLA_PAST, ClockRow
 
 if TYPE_CHECKING:
     from api.graphql.complaints import Complaint
@@ -164,32 +163,13 @@ async def _load_node(info: ApiInfo, key: UUID) -> SlaClock | None:
 NODE_LOADERS["SlaClock"] = _load_node
 
 
-class Held(Condition):
-    """The row held at a moment: what begins is inside, what ends is not."""
-
-    def __init__(self, moment: Moment) -> None:
-        super().__init__(moment.clock.removesuffix("_at"), "held", moment.until)
-
-    def sql(self) -> sql.Composed:
-        """Return the condition with a placeholder for each end."""
-        return sql.SQL("{} <= %s AND {} > %s").format(
-            sql.Identifier(f"{self.column}_from"), sql.Identifier(f"{self.column}_until")
-        )
-
-    @property
-    def parameters(self) -> list[Any]:
-        """The moment, twice; what is as late as can be is not later than what holds for ever."""
-        last = EVER - 1 if self.column == "position" else FOREVER.replace(day=30)
-        return [min(self.value, last)] * 2
-
-
 async def clocks_of(info: ApiInfo, case: UUID, moment: Moment | None) -> list[SlaClock]:
     """Return all clocks of a case in the order of their starts, perhaps of a past moment."""
     info.context.reach("slaClocks")
     if moment is None:
         rows: list[ClockRow] = await info.context.rows_of(SLA_CLOCKS).load(case)
     else:
-        conditions = [Condition("case_id", "=", case), Held(moment)]
+        conditions = [Condition("case_id", "=", case), MomentWithin(moment)]
         async with info.context.reading() as connection:
             rows = [*await Listing(SLA_PAST, conditions, Order("due_at"), Window()).all(connection)]
     return [clock_type(row) for row in sorted(rows, key=attrgetter("started_at", "id"))]
@@ -218,36 +198,24 @@ class SlaClockFilter:
     provisional: bool | None = None
 
 
-def _same(column: str) -> Callable[[Any], Condition]:
-    return lambda value: Condition(column, "=", value.value)
-
-
-def _flag(column: str) -> Callable[[bool], Condition]:
-    return lambda value: Condition(column, "is" if value else "is not", value)
-
-
-def _code(column: str, field: str) -> Callable[[str], Condition]:
-    return lambda value: Condition(column, "=", filter_text(value, field=field))
-
-
 _CONDITIONS: Final[dict[str, Callable[[Any], Condition]]] = {
-    "state": _same("state"),
+    "state": same("state"),
     "states": lambda states: Condition("state", "in", [state.value for state in states]),
-    "clock": _code("clock", "clock"),
-    "department": _code("department", "department"),
-    "region": _code("region", "region"),
-    "outlet": _code("outlet", "outlet"),
-    "category": _same("category"),
-    "severity": _same("severity"),
-    "handler": _code("handler", "handler"),
+    "clock": code("clock"),
+    "department": code("department"),
+    "region": code("region"),
+    "outlet": code("outlet"),
+    "category": same("category"),
+    "severity": same("severity"),
+    "handler": code("handler"),
     "due_before": lambda at: Condition("due_at", "<", at),
     "due_from": lambda at: Condition("due_at", ">=", at),
     "case_id": lambda value: Condition("case_id", "=", as_uuid(value, field="caseId")),
-    "live": _flag("live"),
-    "historical": _flag("historical"),
-    "import_source": _code("import_source", "importSource"),
-    "policy": _code("policy", "policy"),
-    "provisional": _flag("provisional"),
+    "live": flag("live"),
+    "historical": flag("historical"),
+    "import_source": code("import_source", "importSource"),
+    "policy": code("policy"),
+    "provisional": flag("provisional"),
 }
 """What each field of the filter asks of the rows."""
 
@@ -262,7 +230,7 @@ def clocks_page(
     table = SLA_CLOCKS if as_of is None else SLA_PAST
     conditions = context.within("slaClocks", table)
     if as_of is not None:
-        conditions.append(Held(moment_of(as_of)))
+        conditions.append(MomentWithin(moment_of(as_of)))
     for name, condition in _CONDITIONS.items():
         value = getattr(filter, name, None)
         if value is not None:

@@ -17,7 +17,8 @@ from application.alone import place_of
 from application.desk import EventStore
 from domain.aggregate import DomainEvent
 from domain.calendar import Calendar
-from domain.case_clocks import RECORDED
+from domain.case_clocks import RECORDED, clocks_id
+from domain.service_levels.calendars import calendar_id
 from domain.service_levels.deadlines import Basis
 from domain.service_levels.docket import Docket, case_of, fold
 from domain.service_levels.marks import readings
@@ -53,12 +54,14 @@ ORDER BY notification_id
 """).format(
     sql.SQL(", ").join(sql.Literal(kind) for kind in sorted({t.partition(".")[0] for t in _RULES}))
 )
-_DOCKETS: LiteralString = "SELECT docket FROM process.case_clocks WHERE case_id = ANY(%b)"
+_DOCKETS: LiteralString = """
+SELECT case_id, docket, parked FROM process.case_clocks WHERE case_id = ANY(%b)
+"""
 _KEEP: LiteralString = """
-INSERT INTO process.case_clocks (case_id, docket, due_at, live)
-SELECT * FROM unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::boolean[])
+INSERT INTO process.case_clocks (case_id, stream, docket, due_at, counts_days)
+SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[], %b::boolean[])
 ON CONFLICT (case_id) DO UPDATE
-SET docket = excluded.docket, due_at = excluded.due_at, live = excluded.live
+SET docket = excluded.docket, due_at = excluded.due_at, counts_days = excluded.counts_days
 """
 _DUE: LiteralString = """
 SELECT docket FROM process.case_clocks WHERE due_at <= %b ORDER BY due_at LIMIT %b
@@ -69,23 +72,30 @@ UPDATE process.case_clocks AS c SET due_at = p.due_at
 FROM unnest(%b::uuid[], %b::timestamptz[]) AS p (case_id, due_at)
 WHERE c.case_id = p.case_id
 """
-_DROP: LiteralString = "DELETE FROM process.case_clocks WHERE case_id = ANY(%b)"
+_LEAVE: LiteralString = """
+UPDATE process.case_clocks SET parked = true, due_at = NULL, counts_days = false
+WHERE case_id = ANY(%(streams)b) OR stream = ANY(%(streams)b)
+"""
 _CHANGED: LiteralString = """
-INSERT INTO process.calendar_changes (position, reason, changed_at) VALUES (%s, %s, %s)
-ON CONFLICT DO NOTHING
+INSERT INTO process.calendar_changes (position, calendar, reason, after_case)
+VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 _PENDING: LiteralString = """
-SELECT position, reason FROM process.calendar_changes ORDER BY position DESC LIMIT 1
+SELECT position, calendar, reason, after_case FROM process.calendar_changes ORDER BY position
 """
 _DONE: LiteralString = "DELETE FROM process.calendar_changes WHERE position <= %s"
-_LIVE: LiteralString = """
-SELECT docket FROM process.case_clocks WHERE live AND case_id > %b ORDER BY case_id LIMIT %b
+_LOOKED_AT: LiteralString = """
+UPDATE process.calendar_changes SET after_case = %s WHERE position = %s
+"""
+_COUNTING: LiteralString = """
+SELECT docket FROM process.case_clocks WHERE counts_days AND case_id > %b ORDER BY case_id LIMIT %b
 """
 _PARK: LiteralString = """
 INSERT INTO ops.parked_events (projection, position, originator_id, topic, error)
 VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
+_NO_CASE: Final = UUID(int=0)
 _decode: Final = msgspec.json.Decoder(Docket).decode
 _log = structlog.get_logger()
 
@@ -96,10 +106,15 @@ class AnotherTimekeeperError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of a calendar, up to a position of the log."""
+    """Changes of calendars up to a position of the log, which deadlines have to follow.
+
+    ``reasons`` are the last ones, by the codes of the calendars; ``after``: which cases, in the
+    order of their ids, were looked at.
+    """
 
     position: int
-    reason: str
+    reasons: Mapping[str, str]
+    after: UUID
 
 
 class Ledger:
@@ -154,20 +169,28 @@ class Ledger:
             await cursor.execute(_PUT_OFF, [list(looks), list(looks.values())])
 
     async def change(self) -> Change | None:
-        """Return the last change of a calendar that deadlines have to follow, if there is one."""
+        """Return the changes of calendars that deadlines have to follow, if there are any."""
         async with self._store.pool.connection() as connection:
             rows = await _rows(connection, _PENDING, [])
-        return Change(*rows[0]) if rows else None
+        if not rows:
+            return None
+        reasons = {calendar: reason for _, calendar, reason, _ in rows}
+        return Change(rows[-1][0], reasons, rows[-1][3])
+
+    async def looked_at(self, change: Change, last: UUID) -> None:
+        """Note up to which case deadlines follow a change."""
+        async with self._store.pool.connection() as connection:
+            await connection.execute(_LOOKED_AT, [last, change.position])
 
     async def followed(self, change: Change) -> None:
         """Note that all deadlines follow the calendars up to a change."""
         async with self._store.pool.connection() as connection:
             await connection.execute(_DONE, [change.position])
 
-    async def live(self, after: UUID, most: int) -> list[Docket]:
+    async def counting(self, after: UUID, most: int) -> list[Docket]:
         """Return the next cases that count days, in the order of their ids."""
         async with self._store.pool.connection() as connection:
-            rows = await _rows(connection, _LIVE, [after, most], prepare=True)
+            rows = await _rows(connection, _COUNTING, [after, most], prepare=True)
         return [_decode(row[0]) for row in rows]
 
     async def _remember(self, connection: AsyncConnection[Any], position: int) -> None:
@@ -204,7 +227,7 @@ class Ledger:
                 stuck.add(row[1])
             else:
                 found.append((row[0], event))
-        dockets = await self._dockets(connection, found)
+        dockets = await self._dockets(connection, found, stuck)
         touched: dict[UUID, Docket] = {}
         for position, event in found:
             if event.TOPIC in _RULES:
@@ -223,7 +246,7 @@ class Ledger:
                 dockets[case] = touched[case] = docket
         await self._note_changes(connection, found)
         await self._keep(connection, [d for case, d in touched.items() if case not in stuck])
-        await connection.execute(_DROP, [list(stuck)])
+        await connection.execute(_LEAVE, {"streams": list(stuck)})
 
     async def _note_changes(
         self, connection: AsyncConnection[Any], found: Iterable[tuple[int, DomainEvent]]
@@ -231,15 +254,25 @@ class Ledger:
         """Note which deadlines have to be computed anew."""
         for position, event in found:
             if isinstance(event, _CHANGES):
-                await connection.execute(_CHANGED, [position, *_why(event)])
+                codes = (c for c in self.rules.calendars if calendar_id(c) == event.originator_id)
+                changed = [position, next(codes, ""), _why(event), _NO_CASE]
+                await connection.execute(_CHANGED, changed)
 
     async def _dockets(
-        self, connection: AsyncConnection[Any], found: Sequence[tuple[int, DomainEvent]]
+        self,
+        connection: AsyncConnection[Any],
+        found: Sequence[tuple[int, DomainEvent]],
+        stuck: set[UUID],
     ) -> dict[UUID, Docket]:
-        """Return what is known of the cases that events concern."""
+        """Return what is known of the cases that events concern, but for those that are stuck."""
         cases = {case_of(event) for _, event in found if event.TOPIC not in _RULES}
-        rows = await _rows(connection, _DOCKETS, [list(cases)], prepare=True)
-        return {docket.case: docket for docket in (_decode(row[0]) for row in rows)}
+        dockets = {}
+        for case, docket, parked in await _rows(connection, _DOCKETS, [list(cases)], prepare=True):
+            if parked or clocks_id(case) in stuck:
+                stuck.add(case)
+            else:
+                dockets[case] = _decode(docket)
+        return dockets
 
     async def _keep(self, connection: AsyncConnection[Any], dockets: Iterable[Docket]) -> None:
         kept = sorted(dockets, key=lambda docket: docket.case)
@@ -248,6 +281,7 @@ class Ledger:
             _KEEP,
             [
                 [docket.case for docket in kept],
+                [clocks_id(docket.case) for docket in kept],
                 [msgspec.json.encode(docket).decode() for docket in kept],
                 [next_due(docket, self.rules) for docket in kept],
                 [self._counts_days(docket) for docket in kept],
@@ -286,10 +320,9 @@ class Ledger:
         await connection.execute(_PARK, parked)
 
 
-def _why(event: DomainEvent) -> tuple[str, datetime]:
-    assert isinstance(event, _CHANGES)
+def _why(event: Calendar.YearPublished | Calendar.YearForeseen | Calendar.DaysCorrected) -> str:
     said = event.meta.reason
-    return event.source if said is None else f"{said} ({event.source})", event.meta.occurred_at
+    return event.source if said is None else f"{said} ({event.source})"
 
 
 async def _position(connection: AsyncConnection[Any]) -> int:

@@ -32,7 +32,6 @@ _REFUSED_AGAIN: Final = timedelta(minutes=1)
 """A case whose last record is not known is looked at again then, if the log does not tell it."""
 _TRIES: Final = 3
 _AT_ONCE: Final = 1_000
-_NO_CASE: Final = UUID(int=0)
 LOCK: Final = 1_852_797_796
 """The advisory lock of whoever keeps the time; it goes with the connection that holds it."""
 _LOOK_SECONDS: Final = 1.0
@@ -40,6 +39,7 @@ _LOOK_SECONDS: Final = 1.0
 _SHORTEST_SECONDS: Final = 0.02
 _GATHER_SECONDS: Final = 0.05
 _PASSING: Final = (AnotherTimekeeperError,)
+_NO_REASONS: Final[Mapping[str, str]] = {}
 _ACTOR: Final = PersonId("system")
 
 _log = structlog.get_logger()
@@ -54,6 +54,7 @@ class Timekeeper:
         self._store = store
         self._now = now
         self._grace = grace
+        self._refused = 0
         self.ledger = Ledger(store)
 
     async def run(self, conninfo: Callable[[], str], stopped: asyncio.Event) -> None:
@@ -76,7 +77,6 @@ class Timekeeper:
         change = await self.ledger.change()
         if change is not None:
             await self._follow(change)
-            return True
         dockets = await self.ledger.due(until, _AT_ONCE)
         rules, staff = self.ledger.rules, self.ledger.staff
         records = {
@@ -91,34 +91,24 @@ class Timekeeper:
         }
         if looks:
             await self.ledger.put_off(looks)
-        return bool(dockets)
+        return bool(dockets) or change is not None
 
     async def _follow(self, change: Change) -> None:
-        """Compute anew the deadlines of all live clocks, after a calendar changed."""
-        for _ in range(_TRIES):
-            if not await self._recompute(change):
-                break
-            while await self.ledger.advance():  # what others recorded of these cases meanwhile
-                pass
-        await self.ledger.followed(change)
-
-    async def _recompute(self, change: Change) -> list[UUID]:
-        """Go through all live clocks once; return the cases of which nothing could be stored."""
-        after, now, refused = _NO_CASE, self._now(), list[UUID]()
-        while dockets := await self.ledger.live(after, _AT_ONCE):
-            after = dockets[-1].case
-            records = {
-                docket.case: record
-                for docket in dockets
-                if (
-                    record := recompute(
-                        docket, now, self.ledger.rules, _metas(docket, change.reason)
-                    )
-                )
-                is not None
-            }
-            refused += await self._append(records)
-        return refused
+        """Compute anew the deadlines of the next cases, after a calendar changed."""
+        dockets = await self.ledger.counting(change.after, _AT_ONCE)
+        if not dockets:
+            await self.ledger.followed(change)
+            return
+        now, rules = self._now(), self.ledger.rules
+        records = {
+            docket.case: record
+            for docket in dockets
+            if (record := recompute(docket, now, rules, _metas(docket, change.reasons))) is not None
+        }
+        self._refused = self._refused + 1 if await self._append(records) else 0
+        if self._refused in {0, _TRIES}:  # else once more, with what others recorded meanwhile
+            self._refused = 0
+            await self.ledger.looked_at(change, dockets[-1].case)
 
     async def _append(self, records: Mapping[UUID, CaseClocks]) -> list[UUID]:
         """Store the events of each case, all or none of them; return the cases that were refused.
@@ -155,8 +145,12 @@ class Timekeeper:
         return max(_SHORTEST_SECONDS, min(left, _LOOK_SECONDS))
 
 
-def _metas(docket: Docket, reason: str | None = None) -> MetaAt:
-    """Return who makes the envelopes of what is recorded of a case together."""
+def _metas(docket: Docket, reasons: Mapping[str, str] = _NO_REASONS) -> MetaAt:
+    """Return who makes the envelopes of what is recorded of a case together.
+
+    ``reasons``: why calendars changed; one may have changed because another did that it extends.
+    """
+    last = [None, *reasons.values()][-1]
     source = Source(SourceKind.SYSTEM, historical=docket.historical)
     correlation = uuid7()
 
@@ -165,7 +159,7 @@ def _metas(docket: Docket, reason: str | None = None) -> MetaAt:
             occurred_at=at,
             actor=_ACTOR,
             role=Role.SYSTEM,
-            reason=reason,
+            reason=reasons.get(clock.calendar, last),
             correlation=correlation,
             source=source,
             policy=PolicyVersion(policy_id(clock.policy), clock.policy_version),

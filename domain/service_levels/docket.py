@@ -14,7 +14,7 @@ from domain.aggregate import DomainEvent
 from domain.case_clocks import OF_A_CLOCK, RECORDED, CaseClocks, clock_id
 from domain.labels import Labelled
 from domain.service_levels.deadlines import Deadline, Pause, deadline
-from domain.service_levels.marks import RESUMED, WAITING, CaseFacts, Reading, readings
+from domain.service_levels.marks import RESUMED, WAITING, CaseFacts, readings
 from domain.service_levels.rules import Rules
 from domain.service_levels.terms import AlertCause, ClockTerms
 
@@ -183,13 +183,12 @@ def fold(
     if reading is None:
         return docket
     if docket is None:
-        docket = _begin(reading, event, rules, pinned)
-        if docket is None or reading.beginning is None:
-            return None
-        marked = reading.beginning(event)
+        marked = None if reading.beginning is None else reading.beginning(event)
+        if marked is not None:
+            docket = _begun(event, marked.facts, rules, pinned)
     else:
         marked = None if reading.marking is None else reading.marking(event, docket.facts)
-    if marked is not None:
+    if docket is not None and marked is not None:
         docket.facts = marked.facts
         _heard(docket, event)
         if marked.marks:
@@ -205,15 +204,8 @@ def _heard(docket: Docket, event: DomainEvent) -> None:
         docket.told_by.append(event.originator_id)
 
 
-def _begin(
-    reading: Reading, event: DomainEvent, rules: Rules, pinned: Docket | None
-) -> Docket | None:
-    if reading.beginning is None:
-        return None
-    marked = reading.beginning(event)
-    if marked is None:
-        return None
-    facts, at = marked.facts, event.meta.occurred_at
+def _begun(event: DomainEvent, facts: CaseFacts, rules: Rules, pinned: Docket | None) -> Docket:
+    at = event.meta.occurred_at
     if pinned is not None:
         (code, version), zone = pinned.began_under, pinned.zone
     else:
@@ -410,7 +402,7 @@ def _breached(clock: Clock, due_at: datetime) -> None:
     clock.annotation_recorded = False
     if clock.state is ClockState.RUNNING and clock.due_at == due_at:
         clock.state = ClockState.BREACHED
-    elif clock.state is ClockState.PAUSED:
+    elif clock.state is ClockState.PAUSED or (clock.live and clock.pauses):
         _annotate(clock, WAITING, clock.pauses[-1].since)
     elif clock.ended_by and clock.ended_at is not None and clock.ended_at <= clock.due_at:
         _annotate(clock, clock.ended_by, clock.ended_at)

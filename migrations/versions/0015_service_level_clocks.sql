@@ -8,18 +8,22 @@ WHERE split_part(topic, '.', 1) IN ('calendar', 'person', 'service_level_policy'
 -- What the timers know of each case, and when they look at it next; NULL: nothing is to come.
 CREATE TABLE process.case_clocks (
     case_id uuid PRIMARY KEY,
+    stream uuid NOT NULL, -- of what is put on record of its clocks
     docket text NOT NULL,
     due_at timestamptz,
-    live boolean NOT NULL -- a clock of it counts days: a new calendar may move the deadline
-) WITH (fillfactor = 80);
+    counts_days boolean NOT NULL, -- a live clock of it does: a new calendar may move the deadline
+    parked boolean NOT NULL DEFAULT false -- an event of it could not be used: it is left as it was
+) WITH (fillfactor = 80, toast_tuple_target = 8160); -- to compress it takes longer than to write it
 CREATE INDEX ON process.case_clocks (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX ON process.case_clocks (case_id) WHERE live;
+CREATE INDEX ON process.case_clocks (case_id) WHERE counts_days;
+CREATE INDEX ON process.case_clocks (stream);
 
 -- Changes of calendars of which not all deadlines were looked at yet.
 CREATE TABLE process.calendar_changes (
     position bigint PRIMARY KEY,
+    calendar text NOT NULL,
     reason text NOT NULL,
-    changed_at timestamptz NOT NULL
+    after_case uuid NOT NULL -- up to which, in the order of ids, cases were looked at
 );
 
 CREATE TABLE read.sla_dockets (

@@ -58,8 +58,8 @@ HAPPENINGS: dict[str, Telling] = {
 # What a clock is then: its state, since when it has ended, what of the rest is out of the ordinary.
 CELLS = """
 happening               | running         | paused               | breached                 | met                    | met_late              | cancelled
-stop in time            | met 2           | met 2, due 5         | met 2, breach 4 annotated | met 1                  | met_late 5            | cancelled 1
-stop at the deadline    | met 4           | met 4, due 7         | met 4, breach 4 annotated | met 1                  | met_late 5            | cancelled 1
+stop in time            | met 2           | met 2, due 5         | met 2, breach 4 annotated | met 1                  | met 2                 | cancelled 1
+stop at the deadline    | met 4           | met 4, due 7         | met 4, breach 4 annotated | met 1                  | met 4                 | cancelled 1
 stop late               | met_late 6      | met 6, due 9         | met_late 6, breach 4     | met 1                  | met_late 5            | cancelled 1
 stop before the start   | running         | paused               | breached, breach 4       | met 1                  | met_late 5            | cancelled 1
 cancel                  | cancelled 2     | cancelled 2, due 5   | cancelled 2, breach 4 annotated | met 1            | met_late 5            | cancelled 1

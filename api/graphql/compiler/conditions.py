@@ -78,6 +78,13 @@ def _ends_after(condition: Condition, table: Table[Any], prefix: str, binding: B
     return f"({column} IS NULL OR {column} > {at})"
 
 
+@renders("moment within")
+def _within(condition: Condition, table: Table[Any], prefix: str, binding: Binding) -> str:
+    begin, end = (f"{condition.column}_{end}" for end in ("from", "until"))
+    at = binding.parameter(condition.parameters[0], table.columns[begin])
+    return f"{prefix}{name(begin)} <= {at} AND {prefix}{name(end)} > {at}"
+
+
 @renders("about shipment")
 def _about(condition: Condition, _table: Table[Any], prefix: str, binding: Binding) -> str:
     shipment = binding.parameter(condition.value, "uuid")

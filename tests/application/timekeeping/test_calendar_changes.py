@@ -128,7 +128,7 @@ async def recompute_of_one(company: Company, keeper: Timekeeper) -> None:
     while await ledger.advance():
         pass
     assert await ledger.change() is not None
-    (docket,) = await ledger.live(UUID(int=0), 1)
+    (docket,) = await ledger.counting(UUID(int=0), 1)
     record = recompute(docket, company.now, ledger.rules, meta)
     assert record is not None
     await company.stored(*record.collect_events())
