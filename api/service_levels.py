@@ -3,19 +3,20 @@
 The read models tell which clocks there are; what the rules were, day by day, only the log does.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString, get_args
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
-from psycopg import AsyncConnection, sql
 from psycopg_pool import AsyncConnectionPool
 
 from api.case_state import Clock as MomentClock
 from api.case_state import Moment
 from application.desk import EventStore
+from application.eventstore.codec import EventMapper
+from application.eventstore.rules import RuleReader
 from domain.aggregate import DomainEvent
 from domain.case_clocks import CaseClocks
 from domain.service_level_policy import ServiceLevelPolicy
@@ -26,16 +27,6 @@ from domain.service_levels.docket import Clock, Docket, concerns, fold
 from domain.service_levels.rules import Rules
 from domain.service_levels.terms import LEGAL_LIMITS, ClockTerms, LegalSource
 
-# The expression is that of the index of migration 0015.
-_SELECT_RULES: Final = sql.SQL("""
-SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events
-WHERE split_part(topic, '.', 1) IN ({}) AND notification_id > %b
-ORDER BY notification_id
-""").format(
-    sql.SQL(", ").join(
-        sql.Literal(kind) for kind in sorted({topic.partition(".")[0] for topic in Rules.TOPICS})
-    )
-)
 _SELECT_STREAMS: LiteralString = """
 SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events
 WHERE originator_id = ANY(%(streams)b)
@@ -49,23 +40,18 @@ ORDER BY notification_id
 _INSTANT: Final = timedelta(microseconds=1)
 
 
-@dataclass
 class KnownRules:
-    """The rules up to a position of the log; ``effective``: since when a version is in force."""
+    """The rules as far as they were read; ``effective``: since when a version is in force."""
 
-    rules: Rules = field(default_factory=Rules)
-    effective: dict[tuple[str, int], datetime] = field(default_factory=dict)
-    until: int = 0
+    def __init__(self, mapper: EventMapper) -> None:
+        self.rules = Rules()
+        self.effective: dict[tuple[str, int], datetime] = {}
+        self.reader = RuleReader(mapper, Rules.TOPICS, self._apply)
 
-    def apply(self, event: DomainEvent, position: int) -> None:
-        """Take in an event, once, whoever else read it meanwhile."""
-        if position <= self.until:
-            return
-        if event.TOPIC in Rules.TOPICS:
-            self.rules.apply(event, position)
+    def _apply(self, event: DomainEvent, position: int) -> None:
+        self.rules.apply(event, position)
         if isinstance(event, ServiceLevelPolicy.Adopted):
             self.effective[event.code, event.number] = event.effective_from
-        self.until = position
 
 
 _KNOWN: Final[WeakKeyDictionary[AsyncConnectionPool[Any], KnownRules]] = WeakKeyDictionary()
@@ -74,10 +60,9 @@ _KNOWN: Final[WeakKeyDictionary[AsyncConnectionPool[Any], KnownRules]] = WeakKey
 
 async def rules_now(store: EventStore) -> KnownRules:
     """Return the rules as of now."""
-    known = _KNOWN.setdefault(store.pool, KnownRules())
+    known = _KNOWN.setdefault(store.pool, KnownRules(store.mapper))
     async with store.pool.connection() as connection:
-        for position, event in await _events(store, connection, _SELECT_RULES, [known.until]):
-            known.apply(event, position)
+        await known.reader.read(connection)
     return known
 
 
@@ -125,8 +110,7 @@ async def explain_case(
     given = dict.fromkeys(get_args(MomentClock)) | {"streams": docket.told_by}
     if moment is not None:
         given[moment.clock] = moment.until
-    async with store.pool.connection() as connection:
-        events = await _events(store, connection, _SELECT_STREAMS, given)
+    events = await _events(store, given)
     then: Docket | None = docket
     if moment is not None:
         then = _folded(events, docket, known.rules)
@@ -147,19 +131,15 @@ def _folded(
     return docket
 
 
-async def _events(
-    store: EventStore,
-    connection: AsyncConnection[Any],
-    statement: LiteralString | sql.Composed,
-    given: Any,
-) -> list[tuple[int, DomainEvent]]:
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(statement, given, prepare=True)
+async def _events(store: EventStore, given: Mapping[str, Any]) -> list[tuple[int, DomainEvent]]:
     decode = store.mapper.decode
-    return [
-        (position, decode(stream, version, topic, state))
-        for position, stream, version, topic, state in await cursor.fetchall()
-    ]
+    async with store.pool.connection() as connection:
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(_SELECT_STREAMS, given, prepare=True)
+        return [
+            (position, decode(stream, version, topic, state))
+            for position, stream, version, topic, state in await cursor.fetchall()
+        ]
 
 
 def _explained(

@@ -19,11 +19,20 @@ _OFF: Final = {"true": True, "false": False}
 _MOST_BYTES: Final = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message in both languages."""
+
+    en: str
+    zh: str
+
+
 class CalendarFileError(Exception):
     """A file that is no notice; says in which line, and which rule it breaks."""
 
-    def __init__(self, line: int, rule: str, said: str) -> None:
-        super().__init__(f"{line}: {rule}: {said}")
+    def __init__(self, line: int, rule: str, *, en: str, zh: str) -> None:
+        super().__init__(f"{line}: {rule}: {en}")
+        self.line, self.rule, self.said = line, rule, Said(en, zh)
 
 
 @dataclass(slots=True)
@@ -59,36 +68,55 @@ def read_calendar_file(
             continue
         kind = _kind(row, day, weekend, line)
         if not row["name"]:
-            raise CalendarFileError(line, "day_named", "name must not be empty")
+            raise CalendarFileError(
+                line, "day_named", en="name must not be empty", zh="name不能为空"
+            )
         name_en = row.get("name_en") or english_name(row["name"])
         found.days.append(SpecialDay(day, kind, name_en, row["name"]))
     if not found.lines:
-        raise CalendarFileError(1, "required", "the file has no day")
+        raise CalendarFileError(1, "required", en="the file has no day", zh="文件中没有日期")
     return found
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     if path.stat().st_size > _MOST_BYTES:
-        raise CalendarFileError(1, "too_long", f"a notice has at most {_MOST_BYTES} bytes")
+        raise CalendarFileError(
+            1,
+            "too_long",
+            en=f"a notice has at most {_MOST_BYTES} bytes",
+            zh=f"通知文件不能超过{_MOST_BYTES}字节",
+        )
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
             missing = [name for name in _COLUMNS if name not in header]
             if missing:
-                raise CalendarFileError(1, "required", f"missing columns: {', '.join(missing)}")
+                raise CalendarFileError(
+                    1,
+                    "required",
+                    en=f"missing columns: {', '.join(missing)}",
+                    zh=f"缺少列：{'、'.join(missing)}",
+                )
             for row in reader:
                 if not any(row):
                     continue
                 if len(row) != len(header):
                     raise CalendarFileError(
-                        reader.line_num, "columns", f"{len(row)} fields under {len(header)} columns"
+                        reader.line_num,
+                        "columns",
+                        en=f"{len(row)} fields under {len(header)} columns",
+                        zh=f"{len(header)}列之下有{len(row)}个字段",
                     )
                 yield reader.line_num, dict(zip(header, map(str.strip, row), strict=True))
         except csv.Error as error:
-            raise CalendarFileError(reader.line_num, "csv", str(error)) from None
+            raise CalendarFileError(
+                reader.line_num, "csv", en=str(error), zh=f"不是有效的CSV：{error}"
+            ) from None
         except UnicodeDecodeError:
-            raise CalendarFileError(reader.line_num + 1, "utf_8", "must be UTF-8") from None
+            raise CalendarFileError(
+                reader.line_num + 1, "utf_8", en="must be UTF-8", zh="必须是UTF-8编码"
+            ) from None
 
 
 def _date(text: str, line: int) -> date:
@@ -96,7 +124,10 @@ def _date(text: str, line: int) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise CalendarFileError(
-            line, "not_a_date", f"date must be a date such as 2027-02-06, not {text[:40]!r}"
+            line,
+            "not_a_date",
+            en=f"date must be a date such as 2027-02-06, not {text[:40]!r}",
+            zh=f"date必须是2027-02-06形式的日期，而非{text[:40]!r}",
         ) from None
 
 
@@ -104,15 +135,28 @@ def _kind(row: Mapping[str, str], day: date, weekend: frozenset[int], line: int)
     """Return the kind that is given, or the one that weekday and regulation tell."""
     off = _OFF.get(row["is_off_day"].lower())
     if off is None:
-        raise CalendarFileError(line, "not_in_list", "is_off_day must be True or False")
+        raise CalendarFileError(
+            line,
+            "not_in_list",
+            en="is_off_day must be True or False",
+            zh="is_off_day必须是True或False",
+        )
     if row.get("kind"):
         if row["kind"] not in DayKind.__members__.values():
             raise CalendarFileError(
-                line, "not_in_list", f"kind must be one of {', '.join(DayKind)}"
+                line,
+                "not_in_list",
+                en=f"kind must be one of {', '.join(DayKind)}",
+                zh=f"kind必须是以下之一：{'、'.join(DayKind)}",
             )
         kind = DayKind(row["kind"])
         if kind.works is off:
-            raise CalendarFileError(line, "kind_of_day", f"{kind.value} is at odds with is_off_day")
+            raise CalendarFileError(
+                line,
+                "kind_of_day",
+                en=f"{kind.value} is at odds with is_off_day",
+                zh=f"{kind.value}与is_off_day不符",
+            )
         return kind
     on_weekend = day.weekday() in weekend
     if not off:

@@ -2,30 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, LiteralString
 from uuid import UUID
 
 from application.desk import Desk, EventStore
 from application.dispatch import Call, Command, Dispatcher, handles
+from application.eventstore.rules import RuleReader
 from application.shipped_calendars import SHIPPED
-from domain.calendar import Calendar, CalendarFacts, calendar_code
+from domain.calendar import OF_CALENDARS, Calendar, CalendarFacts, calendar_code
 from domain.errors import InvalidValueError, NotFoundError, Rule
 from domain.service_levels.calendar_book import CalendarBook
 from domain.service_levels.calendars import SpecialDay, calendar_id
-
-_SELECT_EVENTS: LiteralString = """
-SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events
-WHERE topic = ANY(%b) ORDER BY notification_id
-"""
-_TOPICS: Final = [
-    event.TOPIC
-    for event in (
-        Calendar.Founded,
-        Calendar.YearPublished,
-        Calendar.YearForeseen,
-        Calendar.DaysCorrected,
-    )
-]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,10 +106,9 @@ async def ship_calendars(dispatcher: Dispatcher, call: Call) -> None:
 async def read_calendars(store: EventStore) -> CalendarBook:
     """Return all calendars as the log tells them."""
     book = CalendarBook()
+    told = RuleReader(store.mapper, [event.TOPIC for event in OF_CALENDARS], book.apply)
     async with store.pool.connection() as connection:
-        cursor = await connection.execute(_SELECT_EVENTS, [_TOPICS], binary=True)
-        for position, stream, version, topic, state in await cursor.fetchall():
-            book.apply(store.mapper.decode(stream, version, topic, state), position)
+        await told.read(connection)
     return book
 
 

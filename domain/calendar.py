@@ -247,6 +247,12 @@ class Calendar(Aggregate):
         self.revision = revision
 
 
+CARRYING_DAYS: Final = (Calendar.YearPublished, Calendar.YearForeseen, Calendar.DaysCorrected)
+"""The events that carry days."""
+OF_CALENDARS: Final = (Calendar.Founded, *CARRYING_DAYS)
+"""All events of this stream."""
+
+
 def _checked(facts: CalendarFacts) -> CalendarFacts:
     """Refuse what is no weekend, and a calendar that extends itself.
 

@@ -8,6 +8,7 @@ event that cannot be folded is parked with its error; its stream waits behind it
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, Final, LiteralString, Protocol, TypeVar
 from uuid import UUID
 
@@ -131,16 +132,11 @@ class Batch:
     ``memory``: what the projection remembers as of the event at hand; ``past``: how to read more.
     """
 
-    def __init__(self, opener: Opener, memory: Any = None, past: Past | None = None) -> None:
+    def __init__(self, opener: Opener, memory: Any = None, past: Past = lambda *_: []) -> None:
         self._changes: dict[str, TableChanges[Any]] = {}
         self._opener = opener
         self.memory = memory
-        self._past = past
-
-    def past(self, streams: Sequence[UUID], until: int) -> list[Entry]:
-        """Read the events of streams again, up to a position, in log order."""
-        assert self._past is not None
-        return self._past(streams, until)
+        self.past = past
 
     def load(self, connection: Connection[Any], table: Table[Any], streams: Sequence[UUID]) -> None:
         """Fetch the rows that the events of these streams may change."""
@@ -341,11 +337,12 @@ class Projector:
         return reached
 
     def _locked(self, name: str) -> _Place:
-        place: Any = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
+        place = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
         if place is None:
             self._connection.execute(_INSERT_POSITION, [name])
             place = self._connection.execute(_LOCK_POSITION, [name]).fetchone()
-        return place
+        assert place is not None
+        return place[0], place[1]
 
     def _project(
         self, projection: Projection, name: str, entries: list[Entry], place: _Place
@@ -381,37 +378,10 @@ class Projector:
         self._one_by_one(name, rules, lambda entry: memory.apply(entry.event, entry.position))
         return memory
 
-    def _past(self, streams: Sequence[UUID], until: int) -> list[Entry]:
-        return self._feed.streams(self._connection, streams, until)
-
     def _fold(self, projection: Projection, entries: list[Entry], memory: Memory | None) -> None:
+        """Let the projection take in events, all or none."""
         with self._connection.transaction():
-            batch = Batch(self._opener, memory, self._past)
-            handled = [entry for entry in entries if projection.handler(entry.topic)]
-            streams = list(
-                {stream.int: stream for stream in map(projection.stream, handled)}.values()
-            )
-            for table in projection.keyed:
-                batch.load(self._connection, table, streams)
-            reveals = projection.reveals
-            if reveals:
-                subjects = {
-                    value.subject.int: value.subject
-                    for event in (
-                        entry.event
-                        for entry in handled
-                        if reveals is True or entry.topic in reveals
-                    )
-                    for name in personal_fields(type(event))  # type: ignore[arg-type]
-                    if isinstance(value := getattr(event, name), Sealed)
-                }
-                if subjects:
-                    cursor = self._connection.cursor(binary=True)
-                    self._opener.begin_batch(
-                        cursor.execute(
-                            _SELECT_KEYS, [list(subjects.values())], prepare=True
-                        ).fetchall()
-                    )
+            batch = self._batch(projection, entries, memory)
             for entry in entries:
                 if memory is not None and entry.topic in memory.TOPICS:
                     memory.apply(entry.event, entry.position)
@@ -419,6 +389,30 @@ class Projector:
                 if handler is not None:
                     handler(projection, entry.event, entry, batch)
             batch.store(self._connection, projection.tables)
+
+    def _batch(self, projection: Projection, entries: list[Entry], memory: Memory | None) -> Batch:
+        """Return a batch with the rows and the keys that events need."""
+        batch = Batch(self._opener, memory, partial(self._feed.streams, self._connection))
+        handled = [entry for entry in entries if projection.handler(entry.topic)]
+        streams = list({stream.int: stream for stream in map(projection.stream, handled)}.values())
+        for table in projection.keyed:
+            batch.load(self._connection, table, streams)
+        reveals = projection.reveals
+        if reveals:
+            subjects = {
+                value.subject.int: value.subject
+                for event in (
+                    entry.event for entry in handled if reveals is True or entry.topic in reveals
+                )
+                for name in personal_fields(type(event))  # type: ignore[arg-type]
+                if isinstance(value := getattr(event, name), Sealed)
+            }
+            if subjects:
+                cursor = self._connection.cursor(binary=True)
+                self._opener.begin_batch(
+                    cursor.execute(_SELECT_KEYS, [list(subjects.values())], prepare=True).fetchall()
+                )
+        return batch
 
     def _one_by_one(self, name: str, entries: list[Entry], take: Callable[[Entry], None]) -> None:
         stuck: set[UUID] = set()
@@ -439,8 +433,6 @@ class Projector:
         streams = list({entry.stream for entry in entries})
         rows = self._connection.execute(_PARKED_SINCE, [name, streams], prepare=True).fetchall()
         since = dict(rows)
-        if not since:
-            return entries
         free: list[Entry] = []
         for entry in entries:
             if entry.position < since.get(entry.stream, entry.position + 1):

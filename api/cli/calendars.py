@@ -11,9 +11,9 @@ import orjson
 import typer
 
 from api.bootstrap import open_event_store, utc_now
-from api.cli.context import database, fail, operator_call, run, settings
+from api.cli.context import database, fail, fail_in, operator_call, run, settings
 from api.refusals import refusal_message
-from application.calendar_files import CalendarFile, CalendarFileError, read_calendar_file
+from application.calendar_files import CalendarFile, CalendarFileError, Said, read_calendar_file
 from application.calendars import (
     CorrectCalendar,
     PublishCalendarYear,
@@ -48,10 +48,11 @@ _LEGEND: Final = {
 }
 _TOTAL: Final = {Language.EN: "{} working days", Language.ZH: "共{}个工作日"}
 _VERSION: Final = {Language.EN: "version {}", Language.ZH: "第{}版"}
+_NOW: Final = {Language.EN: "{} is now at version {}", Language.ZH: "{}现为第{}版"}
 _WEEKENDS_ONLY: Final = {Language.EN: "weekends only", Language.ZH: "仅含周末"}
 _Code = Annotated[str, typer.Option("--calendar", metavar="CODE", help="Which calendar.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-_Language = Annotated[Language, typer.Option("--lang", help="The language of names.")]
+_Language = Annotated[Language, typer.Option("--lang", help="The language.")]
 _Source = Annotated[
     str, typer.Option("--source", metavar="URL", help="Where the notice is to be read.")
 ]
@@ -75,9 +76,13 @@ def show(
     try:
         first = date.fromisoformat(f"{month}-01")
     except ValueError:
-        fail(f"a month is written like 2026-02, not {month[:20]!r}")
+        fail_in(
+            lang,
+            en=f"a month is written like 2026-02, not {month[:20]!r}",
+            zh=f"月份须写作2026-02的形式，而非{month[:20]!r}",
+        )
     book = run(_read)
-    _require(book, code)
+    _require(book, code, lang)
     found = book.calendar(code)
     last = monthrange(first.year, first.month)[1]
     days = [first.replace(day=number) for number in range(1, last + 1)]
@@ -128,23 +133,24 @@ def import_year(
     year: Annotated[int, typer.Option("--year", help="The year of the notice.")],
     source: _Source,
     code: _Code = CHINA,
+    lang: _Language = Language.EN,
     *,
     as_json: _AsJson = False,
 ) -> None:
     """Publish a year as its notice lists it; the same file again changes nothing."""
 
     async def publish() -> CalendarBook:
-        async with _opened() as (store, dispatcher):
+        async with _changing() as (store, dispatcher):
             book = await read_calendars(store)
-            _require(book, code)
-            found = _read_file(file, book.calendar(code))
+            _require(book, code, lang)
+            found = _read_file(file, book.calendar(code), lang)
             command = PublishCalendarYear(
                 calendar=code, year=year, days=tuple(found.days), source=source
             )
-            await _carry_out(dispatcher, command, file, found)
+            await _carry_out(dispatcher, command, file, found, lang)
             return await read_calendars(store)
 
-    _tell(run(publish), code, as_json=as_json)
+    _tell(run(publish), code, lang, as_json=as_json)
 
 
 @calendar.command(
@@ -157,16 +163,17 @@ def correct(
     reason: Annotated[str, typer.Option("--reason", help="Why; names no people.")],
     source: _Source,
     code: _Code = CHINA,
+    lang: _Language = Language.EN,
     *,
     as_json: _AsJson = False,
 ) -> None:
     """Correct days; a line with a date alone makes it a day like any other again."""
 
     async def change() -> CalendarBook:
-        async with _opened() as (store, dispatcher):
+        async with _changing() as (store, dispatcher):
             book = await read_calendars(store)
-            _require(book, code)
-            found = _read_file(file, book.calendar(code), clearing=True)
+            _require(book, code, lang)
+            found = _read_file(file, book.calendar(code), lang, clearing=True)
             command = CorrectCalendar(
                 calendar=code,
                 days=tuple(found.days),
@@ -174,40 +181,53 @@ def correct(
                 source=source,
                 reason=reason,
             )
-            await _carry_out(dispatcher, command, file, found)
+            await _carry_out(dispatcher, command, file, found, lang)
             return await read_calendars(store)
 
-    _tell(run(change), code, as_json=as_json)
+    _tell(run(change), code, lang, as_json=as_json)
 
 
 @asynccontextmanager
-async def _opened() -> AsyncIterator[tuple[EventStore, Dispatcher]]:
-    """Open the event store, with the shipped calendars in it."""
+async def _store(*, migrate: bool) -> AsyncIterator[EventStore]:
     chosen = settings()
-    with database(log_level="WARNING") as opened:
+    with database(migrate=migrate, log_level="WARNING") as opened:
         async with open_event_store(
             opened.conninfo, opened.master, zone=chosen.timezone, cached=100
         ) as store:
-            dispatcher = Dispatcher(store, utc_now)
-            await ship_calendars(dispatcher, _SHIPPING)
-            yield store, dispatcher
+            yield store
+
+
+@asynccontextmanager
+async def _changing() -> AsyncIterator[tuple[EventStore, Dispatcher]]:
+    """Open the event store, with the shipped calendars in it."""
+    async with _store(migrate=True) as store:
+        dispatcher = Dispatcher(store, utc_now)
+        await ship_calendars(dispatcher, _SHIPPING)
+        yield store, dispatcher
 
 
 async def _read() -> CalendarBook:
-    async with _opened() as (store, _):
+    """Return what is in the log, and change nothing."""
+    async with _store(migrate=False) as store:
         return await read_calendars(store)
 
 
-def _require(book: CalendarBook, code: str) -> None:
+def _require(book: CalendarBook, code: str, lang: Language) -> None:
     if code not in book:
-        fail(f"there is no calendar {code[:40]!r}: see `redress calendar list`")
+        fail_in(
+            lang,
+            en=f"there is no calendar {code[:40]!r}: see `redress calendar list`",
+            zh=f"没有日历{code[:40]!r}：请见`redress calendar list`",
+        )
 
 
-def _read_file(file: Path, of: WorkingCalendar, *, clearing: bool = False) -> CalendarFile:
+def _read_file(
+    file: Path, of: WorkingCalendar, lang: Language, *, clearing: bool = False
+) -> CalendarFile:
     try:
         return read_calendar_file(file, of.weekend, clearing=clearing)
     except CalendarFileError as error:
-        fail(f"{file}:{error}")
+        fail(f"{file}:{error.line}: {error.rule}: {_text(error.said, lang)}")
     except OSError as error:
         fail(f"{file}: {error.strerror}")
 
@@ -217,6 +237,7 @@ async def _carry_out(
     command: PublishCalendarYear | CorrectCalendar,
     file: Path,
     read: CalendarFile,
+    lang: Language,
 ) -> None:
     """Give the command, or end with the line for which it is refused, and the rule."""
     try:
@@ -224,9 +245,9 @@ async def _carry_out(
     except InvalidValueError as refusal:
         line = _line_of(refusal, read)
         place = file if line is None else f"{file}:{line}"
-        fail(f"{place}: {refusal.rule}: {refusal_message(refusal, 'en')}")
+        fail(f"{place}: {refusal.rule}: {refusal_message(refusal, lang.value)}")
     except DomainError as refusal:
-        fail(refusal_message(refusal, "en"))
+        fail(refusal_message(refusal, lang.value))
 
 
 def _line_of(refusal: InvalidValueError, read: CalendarFile) -> int | None:
@@ -237,15 +258,15 @@ def _line_of(refusal: InvalidValueError, read: CalendarFile) -> int | None:
         return None
 
 
-def _tell(book: CalendarBook, code: str, *, as_json: bool) -> None:
+def _tell(book: CalendarBook, code: str, lang: Language, *, as_json: bool) -> None:
     """Say what the calendar is now."""
     if as_json:
-        typer.echo(orjson.dumps(_as_json(book, code, Language.EN)))
+        typer.echo(orjson.dumps(_as_json(book, code, lang)))
     else:
-        typer.echo(f"{code} is now at version {book.calendar(code).version}")
+        typer.echo(_NOW[lang].format(code, book.calendar(code).version))
 
 
-def _text(value: Labelled, lang: Language) -> str:
+def _text(value: Labelled | Said, lang: Language) -> str:
     return value.zh if lang is Language.ZH else value.en
 
 

@@ -18,6 +18,7 @@ from application.eventstore.errors import NotStoredError, OutcomeUnknownError
 from application.permissions import Caller
 from application.standard_content import load_standard_content
 from domain.metadata import Source, SourceKind
+from domain.notifying import Language
 from domain.roles import PersonId, Role
 
 T = TypeVar("T")
@@ -32,6 +33,11 @@ def fail(message: str) -> NoReturn:
     """End with exit code 1 and one line on stderr that says what to do."""
     typer.echo(f"redress: {' '.join(message.split())}", err=True)
     raise typer.Exit(1)
+
+
+def fail_in(lang: Language, *, en: str, zh: str) -> NoReturn:
+    """Fail in the language of the command."""
+    fail(zh if lang is Language.ZH else en)
 
 
 def settings() -> Settings:

@@ -24,6 +24,8 @@ from api.projecting import (
 )
 from api.settings import Settings, variable_names
 from application.eventstore.subject_keys import Unsealing
+from application.timekeeping.ledger import PROCESS as TIMERS
+from application.timekeeping.ledger import forget
 from migrations.upgrade import newest_revision
 from projections import PROJECTIONS
 from projections.rebuild import RebuildRunningError, rebuild
@@ -67,9 +69,15 @@ def rebuild_models(
     *,
     as_json: _AsJson = False,
 ) -> None:
-    """Build a read model anew from the whole log while the old one serves, then swap."""
+    """Build a read model anew from the whole log while the old one serves, then swap.
+
+    ``timers``: let them read the log anew, after a fault that set cases of theirs aside.
+    """
+    if name == TIMERS:
+        _rebuild_timers(as_json=as_json)
+        return
     if name != "all" and name not in PROJECTIONS:
-        fail(f"no read model {name!r}: there are {', '.join(PROJECTIONS)}, all")
+        fail(f"no read model {name!r}: there are {', '.join(PROJECTIONS)}, all; and timers")
     chosen = list(PROJECTIONS.values()) if name == "all" else [PROJECTIONS[name]]
     done: dict[str, Any] = {}
     collect_garbage_rarely()
@@ -105,6 +113,17 @@ def rebuild_models(
     else:
         for rebuilt, figures in done.items():
             typer.echo(f"{rebuilt}: {figures['position']} in {figures['seconds']} s")
+
+
+def _rebuild_timers(*, as_json: bool) -> None:
+    with database(log_level="WARNING") as opened:
+        conninfo = as_role(opened.conninfo, "redress_owner")
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            forget(connection)
+    if as_json:
+        typer.echo(orjson.dumps({"rebuilt": {TIMERS: {"position": 0}}}))
+    else:
+        typer.echo("timers: they read the log from its beginning as soon as they run")
 
 
 def doctor(*, as_json: _AsJson = False) -> None:

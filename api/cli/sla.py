@@ -9,7 +9,7 @@ import typer
 
 from api.bootstrap import open_event_store
 from api.case_state import Moment
-from api.cli.context import database, fail, run, settings
+from api.cli.context import database, fail_in, run, settings
 from api.deadline_words import arithmetic, day_text, text_of
 from api.service_levels import Explanation, explain_case
 from application.desk import EventStore
@@ -45,7 +45,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print every clock of a case: its reckoning, and every day with why it counts or not."""
-    moment = None if as_of is None else Moment("occurred_at", _instant(as_of))
+    moment = None if as_of is None else Moment("occurred_at", _instant(as_of, lang))
 
     async def explained() -> tuple[Docket, list[Explanation]]:
         chosen = settings()
@@ -53,7 +53,7 @@ def explain(
             async with open_event_store(
                 opened.conninfo, opened.master, zone=chosen.timezone, cached=1
             ) as store:
-                docket = await _docket(store, case)
+                docket = await _docket(store, case, lang)
                 return docket, await explain_case(store, docket, moment)
 
     docket, found = run(explained)
@@ -70,28 +70,40 @@ def explain(
         _print(of, lang)
 
 
-def _instant(text: str) -> datetime:
+def _instant(text: str, lang: Language) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        fail("an instant is written like 2026-03-02T10:00:00+08:00, with its time zone")
+        fail_in(
+            lang,
+            en="an instant is written like 2026-03-02T10:00:00+08:00, with its time zone",
+            zh="时间须写作2026-03-02T10:00:00+08:00的形式，并带有时区",
+        )
     return found
 
 
-async def _docket(store: EventStore, case: str) -> Docket:
+async def _docket(store: EventStore, case: str, lang: Language) -> Docket:
     try:
         key = UUID(case)
     except ValueError:
         key = None
     asked = {"id": key, "number": case}
     if len(case) > _LONGEST or not case.isprintable():
-        fail("a case is named by its number, such as C-2026-000012, or by its id")
+        fail_in(
+            lang,
+            en="a case is named by its number, such as C-2026-000012, or by its id",
+            zh="请以编号（例如C-2026-000012）或标识符指明案件",
+        )
     async with store.pool.connection() as connection:
         row = await (await connection.execute(_FIND, asked)).fetchone()
     if row is None:
-        fail(f"there is no case {case!r} with clocks; a new one is there after `redress project`")
+        fail_in(
+            lang,
+            en=f"there is no case {case!r} with clocks; a new one is there after `redress project`",
+            zh=f"没有带时限的案件{case!r}；新案件在运行`redress project`之后可查",
+        )
     return docket_of(DocketRow(*row))
 
 

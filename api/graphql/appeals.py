@@ -123,7 +123,7 @@ class Appeal(Node):
         """Return the measures in their order."""
         return [Measure(measure) for measure in self.row.measures.split()]
 
-    @strawberry.field(description="By when its newest clock demands an answer; null without one.")
+    @strawberry.field(description="By when an answer is due; null if no clock demands one.")
     async def due_at(self, info: ApiInfo) -> datetime | None:
         """Return the deadline."""
         rows: list[ClockRow] = await info.context.rows_of(SLA_CLOCKS).load(self.row.id)

@@ -69,7 +69,7 @@ class DeadlinePause:
 
 
 @strawberry.type(
-    description="A new deadline after a change of the calendar; the reason is not shown to partners."
+    description="A new deadline after a change of the calendar; why is not shown to partners."
 )
 class DeadlineRecomputation:
     """Both deadlines, and why."""
@@ -82,7 +82,7 @@ class DeadlineRecomputation:
 
 
 @strawberry.type(
-    description="A step of the alert chain that was taken; whom it reached is not shown to partners."
+    description="A step of the alert chain that was taken; to whom is not shown to partners."
 )
 class DeadlineAlert:
     """Who was told, by their office; steps count from 0 for each cause."""

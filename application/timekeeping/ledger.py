@@ -7,6 +7,7 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
+import psycopg
 import structlog
 from eventsourcing.persistence import MapperDeserialisationError
 from eventsourcing.utils import TopicError
@@ -98,6 +99,15 @@ VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 _NO_CASE: Final = UUID(int=0)
 _decode: Final = msgspec.json.Decoder(Docket).decode
 _log = structlog.get_logger()
+
+
+def forget(connection: psycopg.Connection[Any]) -> None:
+    """Let the timers read the log anew; what is on record stays, and is not recorded again."""
+    with connection.transaction():
+        connection.execute("DELETE FROM process.positions WHERE process = %s", [PROCESS])
+        connection.execute("TRUNCATE process.case_clocks, process.calendar_changes")
+        parked = f"process:{PROCESS}"
+        connection.execute("DELETE FROM ops.parked_events WHERE projection = %s", [parked])
 
 
 class AnotherTimekeeperError(Exception):

@@ -10,7 +10,7 @@ from heapq import merge
 from uuid import UUID
 
 from domain.aggregate import DomainEvent
-from domain.calendar import Calendar
+from domain.calendar import CARRYING_DAYS, Calendar
 from domain.service_levels.calendars import WorkingCalendar, YearState
 from domain.service_levels.years import Year, corrected, merged, with_year
 
@@ -37,15 +37,14 @@ class CalendarBook:
 
     def apply(self, event: DomainEvent, position: int) -> None:
         """Take in an event; those of other aggregates change nothing."""
-        match event:
-            case Calendar.Founded():
-                self._codes[event.originator_id] = event.code
-                self._founded[event.code] = event
-                self._noted[event.code] = []
-            case Calendar.YearPublished() | Calendar.YearForeseen() | Calendar.DaysCorrected():
-                self._noted[self._codes[event.originator_id]].append((position, event))
-            case _:
-                return
+        if isinstance(event, Calendar.Founded):
+            self._codes[event.originator_id] = event.code
+            self._founded[event.code] = event
+            self._noted[event.code] = []
+        elif isinstance(event, CARRYING_DAYS):
+            self._noted[self._codes[event.originator_id]].append((position, event))
+        else:
+            return
         self._positions.clear()
 
     def calendar(self, code: str, version: int | None = None) -> WorkingCalendar:

@@ -8,21 +8,14 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from domain.aggregate import DomainEvent
-from domain.calendar import Calendar
+from domain.calendar import OF_CALENDARS
 from domain.organisation import Unit, UnitKind, unit_id
 from domain.service_level_policy import ServiceLevelPolicy
 from domain.service_levels.calendar_book import CalendarBook
 from domain.service_levels.policy_book import PolicyBook
 from domain.service_levels.terms import ServiceLevelTerms
 
-_CALENDARS: Final = frozenset(
-    {
-        Calendar.Founded.TOPIC,
-        Calendar.YearPublished.TOPIC,
-        Calendar.YearForeseen.TOPIC,
-        Calendar.DaysCorrected.TOPIC,
-    }
-)
+_CALENDARS: Final = frozenset(event.TOPIC for event in OF_CALENDARS)
 _POLICIES: Final = frozenset({ServiceLevelPolicy.Adopted.TOPIC, ServiceLevelPolicy.Ended.TOPIC})
 _UNITS: Final = frozenset({Unit.Founded.TOPIC, Unit.Moved.TOPIC})
 UTC_ZONE: Final = "UTC"

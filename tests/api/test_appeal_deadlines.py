@@ -64,14 +64,17 @@ def asked(api: Any, document: str, **variables: str | None) -> Any:
     return orjson.loads(compiled.body)["data"]
 
 
-def test_an_appeal_tells_by_when_its_clock_demands_an_answer(company: Any) -> None:
+def test_an_appeal_tells_by_when_a_clock_that_was_not_cancelled_demands_an_answer(
+    company: Any,
+) -> None:
     edges = asked(company, DUE)["appeals"]["edges"]
 
     due = {edge["node"]["reference"]: edge["node"]["dueAt"] for edge in edges}
     long_ago = end_of_the_last_day(LONG)
     assert due == {
         "unclocked": None,
-        **dict.fromkeys(("in-time", "late", "withdrawn", "overdue"), long_ago),
+        "withdrawn": None,
+        **dict.fromkeys(("in-time", "late", "overdue"), long_ago),
         "waiting": end_of_the_last_day(1),
     }
 

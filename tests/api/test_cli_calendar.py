@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
 from api.cli.main import app
+from tests.api.cases import has_chinese
 
 ROOT = Path(__file__).resolve().parents[2]
 FEBRUARY = """\
@@ -33,14 +35,14 @@ Redress = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def redress(tmp_path: Path, database: str) -> Redress:
-    """Run ``redress calendar`` upon the test's database."""
+def program(tmp_path: Path, database: str) -> Redress:
+    """Run ``redress`` upon the test's database."""
     url = f"postgresql://?{urlencode(conninfo_to_dict(database))}"
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         kept = {k: v for k, v in os.environ.items() if not k.startswith("REDRESS_")}
         return subprocess.run(
-            [sys.executable, "-m", "api.cli.main", "calendar", *arguments],
+            [sys.executable, "-m", "api.cli.main", *arguments],
             cwd=ROOT,
             env=kept | {"REDRESS_DATA_DIR": str(tmp_path), "REDRESS_DATABASE_URL": url},
             capture_output=True,
@@ -50,6 +52,19 @@ def redress(tmp_path: Path, database: str) -> Redress:
         )
 
     return run
+
+
+@pytest.fixture
+def redress(program: Redress) -> Redress:
+    """Run ``redress calendar``."""
+    return partial(program, "calendar")
+
+
+@pytest.fixture
+def shipped(program: Redress, redress: Redress) -> Redress:
+    """Run it where the shipped calendars are in the log."""
+    assert program("migrate").returncode == 0
+    return redress
 
 
 @pytest.fixture
@@ -86,8 +101,8 @@ def test_every_command_helps_with_an_example() -> None:
         assert f"Example: redress calendar {command}" in done.output
 
 
-def test_a_month_is_a_grid_with_its_special_days_named(redress: Redress) -> None:
-    english, chinese = redress("show", "2026-02"), redress("show", "2026-02", "--lang", "zh")
+def test_a_month_is_a_grid_with_its_special_days_named(shipped: Redress) -> None:
+    english, chinese = shipped("show", "2026-02"), shipped("show", "2026-02", "--lang", "zh")
 
     assert english.returncode == chinese.returncode == 0
     assert english.stdout.startswith(FEBRUARY)
@@ -100,8 +115,8 @@ def test_a_month_is_a_grid_with_its_special_days_named(redress: Redress) -> None
     assert lines[7] == "共16个工作日  (休息日)  补班日+"
 
 
-def test_a_month_for_programs_says_of_every_day_whether_people_work(redress: Redress) -> None:
-    found = told(redress("show", "2027-10", "--json"))
+def test_a_month_for_programs_says_of_every_day_whether_people_work(shipped: Redress) -> None:
+    found = told(shipped("show", "2027-10", "--json"))
 
     assert (found["calendar"], found["month"], found["state"]) == ("cn", "2027-10", "foreseen")
     assert "795" in found["source"]
@@ -113,12 +128,12 @@ def test_a_month_for_programs_says_of_every_day_whether_people_work(redress: Red
         "name": "National Day",
     }
     assert found["working_days"] == sum(day["works"] for day in found["days"]) == 20
-    plain = told(redress("show", "2027-10", "--calendar", "weekends", "--json"))
+    plain = told(shipped("show", "2027-10", "--calendar", "weekends", "--json"))
     assert (plain["working_days"], plain["version"], plain["source"]) == (21, 0, None)
 
 
-def test_calendars_are_listed_with_their_years(redress: Redress) -> None:
-    done = redress("list")
+def test_calendars_are_listed_with_their_years(shipped: Redress) -> None:
+    done = shipped("list")
     assert done.stdout.splitlines() == [
         (
             "cn           Official Chinese calendar, version 33: 2004-2026 published;"
@@ -126,9 +141,24 @@ def test_calendars_are_listed_with_their_years(redress: Redress) -> None:
         ),
         "weekends     Monday to Friday, no holidays, version 0: weekends only",
     ]
-    listed = told(redress("list", "--json"))["calendars"]
+    listed = told(shipped("list", "--json"))["calendars"]
     assert [(one["calendar"], one["version"]) for one in listed] == [("cn", 33), ("weekends", 0)]
     assert listed[0]["years"][0]["year"] == 2004
+
+
+def test_to_show_and_to_list_calendars_changes_nothing(redress: Redress, database: str) -> None:
+    """Neither the log, which has no calendar here, nor the schema."""
+    nothing = one_line(redress("show", "2026-02"))
+    assert nothing == "redress: there is no calendar 'cn': see `redress calendar list`"
+    assert told(redress("list", "--json")) == {"calendars": []}
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM log.stored_events").fetchone() == (0,)
+        connection.execute("UPDATE migrations.applied SET version_num = '0021'")
+    for asked in (("show", "2026-02"), ("list",)):
+        assert "run `redress migrate`" in one_line(redress(*asked))
+    with psycopg.connect(database) as connection:
+        found = connection.execute("SELECT version_num FROM migrations.applied").fetchone()
+    assert found == ("0021",)
 
 
 def test_a_notice_is_imported_once_and_corrected(
@@ -189,21 +219,43 @@ def test_a_wrong_file_is_told_in_one_line_with_line_and_rule(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "says", "zh"),
     [
-        (("show", "2026-13"), "a month is written like 2026-02"),
-        (("show", "2026-02", "--calendar", "nope"), "there is no calendar 'nope'"),
-        (("import", "missing.csv", "--year", "2027", "--source", "x"), "missing.csv: No such file"),
+        (("show", "2026-13"), "a month is written like 2026-02", "月份须写作2026-02的形式"),
+        (
+            ("show", "2026-02", "--calendar", "nope"),
+            "there is no calendar 'nope'",
+            "没有日历'nope'",
+        ),
+        (
+            ("import", "missing.csv", "--year", "2027", "--source", "x"),
+            "missing.csv: No such file",
+            "missing.csv: No such file",
+        ),
         (
             ("correct", "missing.csv", "--source", "x", "--reason", "y", "--calendar", "nope"),
             "there is no calendar 'nope'",
+            "没有日历'nope'",
         ),
     ],
 )
-def test_a_wrong_request_ends_in_one_line(
-    redress: Redress, arguments: tuple[str, ...], says: str
+def test_a_wrong_request_ends_in_one_line_of_the_language(
+    redress: Redress, arguments: tuple[str, ...], says: str, zh: str
 ) -> None:
     assert says in one_line(redress(*arguments))
+    assert zh in one_line(redress(*arguments, "--lang", "zh"))
+
+
+def test_a_file_is_answered_in_the_language(redress: Redress, notice: Callable[..., str]) -> None:
+    def imported(*lines: str) -> "subprocess.CompletedProcess[str]":
+        asked = ("--year", "2027", "--source", "x", "--lang", "zh")
+        return redress("import", notice(*lines), *asked)
+
+    unclear = one_line(imported("2027-10-01,国庆节,yes"))
+    assert unclear.endswith(":2: not_in_list: is_off_day必须是True或False")
+    assert ":2: outside_year: " in (elsewhere := one_line(imported("2026-10-01,国庆节,True")))
+    assert has_chinese(elsewhere.rpartition("outside_year")[2])
+    assert imported("2027-01-01,元旦,True").stdout == "cn现为第34版\n"
 
 
 def test_a_correction_needs_its_reason(redress: Redress, notice: Callable[..., str]) -> None:

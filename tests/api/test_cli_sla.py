@@ -14,7 +14,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.api.appeals import received
-from tests.api.cases import NOBODY, done, taken
+from tests.api.cases import NOBODY, done, has_chinese, taken
 from tests.api.clocks import breach, clocks_by_code, load_content
 from tests.api.test_explain_deadline_api import ANSWER_EN, ANSWER_ZH, FRIDAY
 
@@ -128,24 +128,26 @@ def test_an_appeal_is_found_by_its_number(company: Any, explain: Redress) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "told", "zh"),
     [
-        (("C-1999-000001",), "there is no case 'C-1999-000001'"),
-        ((NOBODY,), "there is no case"),
-        (("x" * 200,), "a case is named by its number"),
-        (("C-1999-000001", "--as-of", "yesterday"), "an instant is written like"),
-        (("C-1999-000001", "--as-of", "2025-01-01T00:00:00"), "with its time zone"),
+        (("C-1999-000001",), "there is no case 'C-1999-000001'", "案件'C-1999-000001'"),
+        ((NOBODY,), "there is no case", "没有带时限的案件"),
+        (("x" * 200,), "a case is named by its number", "请以编号"),
+        (("C-1999-000001", "--as-of", "yesterday"), "an instant is written like", "时间须写作"),
+        (("C-1999-000001", "--as-of", "2025-01-01T00:00:00"), "with its time zone", "并带有时区"),
     ],
 )
-def test_what_is_not_there_is_told_in_one_line(
-    explain: Redress, arguments: tuple[str, ...], told: str
+def test_what_is_not_there_is_told_in_one_line_of_the_language(
+    explain: Redress, arguments: tuple[str, ...], told: str, zh: str
 ) -> None:
-    done = explain(*arguments)
+    for lang, says in (("en", told), ("zh", zh)):
+        done = explain(*arguments, "--lang", lang)
 
-    assert done.returncode == 1
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("redress: ")
-    assert told in line
+        assert done.returncode == 1
+        (line,) = done.stderr.strip().splitlines()
+        assert line.startswith("redress: ")
+        assert says in line
+        assert has_chinese(line) is (lang == "zh")
 
 
 def test_before_a_case_was_received_it_has_no_clocks(company: Any, explain: Redress) -> None:

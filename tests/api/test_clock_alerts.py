@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from api.graphql import clock_alerts
+from api.graphql.nodes import as_uuid
 from api.settings import Settings
 from api.streaming import fanout
 from domain.case_clocks import CaseClocks
@@ -161,6 +163,7 @@ def test_nobody_is_told_of_clocks_of_cases_out_of_reach(
             assert await client.silent()
         assert heard["position"] == mine[1]
         assert heard["people"] == (None if who == "partner" else ["head-1"])
+        assert heard["to"] == (None if who == "partner" else "DEPARTMENT_HEAD")
         assert heard["slaClock"]["handler"] == (None if who == "partner" else "h-1")
         masked = "Supervisor alert about a deadline"
         assert (heard["sentence"] == masked) is (who == "partner")
@@ -173,6 +176,33 @@ def test_nobody_is_told_of_clocks_of_cases_out_of_reach(
     else:
         with WALLS[wall](World):  # type: ignore[arg-type]
             asyncio.run(watch())
+
+
+@pytest.mark.parametrize("who", ["head_of_hub", "partner"])
+def test_of_cases_out_of_reach_not_even_the_log_is_read(
+    company: Any, server: Running, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """Reading the record of any other case fails here, and with it the subscription."""
+    ((ours,),) = company.rows(
+        "SELECT d.stream FROM read.sla_dockets AS d WHERE d.case_id = %s",
+        as_uuid(company.ours, field="case"),
+    )
+    faulty = f"{clock_alerts._EVENT} AND 1 / (originator_id = '{ours}')::int = 1"
+    monkeypatch.setattr(clock_alerts, "_EVENT", faulty)
+
+    async def watch(key: str) -> None:
+        async with server.client(company.keys[key]) as client:
+            await listen(client)
+            await asyncio.to_thread(alert, company, company.other)
+            if key == "supervision":
+                with pytest.raises(AssertionError):
+                    await told(client)
+                return
+            position = await asyncio.to_thread(alert, company, company.ours)
+            assert (await told(client))["position"] == position
+
+    asyncio.run(watch(who))
+    asyncio.run(watch("supervision"))  # the fault is one
 
 
 def test_alerts_of_appeals_are_for_staff(company: Any, server: Running) -> None:

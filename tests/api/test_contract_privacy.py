@@ -12,7 +12,14 @@ from domain.roles import Role
 from domain.service_level_policy import policy_id
 from tests.api.clocks import caught_up
 from tests.api.test_authorisation_reach import World
-from tests.api.test_service_level_policies_api import adopt, ship, soon, terms_with
+from tests.api.test_service_level_policies_api import (
+    LONG_AGO,
+    STEP,
+    adopt,
+    ship,
+    soon,
+    terms_with,
+)
 from tests.api.test_two_walls import WALLS, WAYS, asked
 
 STANDING = {"both": lambda _world: nullcontext()} | WALLS
@@ -28,13 +35,27 @@ POLICIES = {
     "key_account": set[str](),
 }
 """Every policy, with the partners that are shown it."""
+STAFF = "adoptedBy clocks { alerts { person } }"
+"""Who of the company adopted a version, and who is told."""
+
+
+def appoint(api: Any) -> None:
+    """Let there be a person of the company whom an alert may name."""
+    office, began = {"kind": "HEAD_OFFICE", "code": "head"}, {"occurredAt": LONG_AGO}
+    unit = office | {"nameEn": "Head", "nameZh": "总部"} | began
+    api.command("foundUnit", unit, "administrator")
+    api.command("joinStaff", {"person": "m-1"}, "administrator")
+    held = {"person": "m-1", "role": "SUPERVISION", "unit": office, "startsAt": LONG_AGO}
+    api.command("appointPerson", held, "administrator")
 
 
 @pytest.fixture(scope="module")
 def world(shared: Any) -> World:
     ship(shared)
     shared.issue(*((name, Role.PARTNER) for name in PARTIES))
-    adopt(shared, "mine", accounts=["partner-1"])
+    told = [STEP | {"to": "PERSON", "person": "m-1"}]
+    appoint(shared)
+    adopt(shared, "mine", **terms_with("answer", alerts=told) | {"accounts": ["partner-1"]})
     changed = terms_with("answer", target=2) | {"accounts": ["p-2", "other_partner-1"]}
     adopt(shared, "mine", **changed, effectiveFrom=soon(days=1))
     adopt(shared, "theirs", accounts=["other_partner-1"])
@@ -69,3 +90,18 @@ def test_a_partner_is_shown_the_policies_that_name_it_and_that_of_everybody(
             key = str(policy_id(code))
             assert asked(world, HISTORY, "auditor", way, id=key) != [], code
             assert [asked(world, HISTORY, who, way, id=key) for who in PARTIES] == [[]] * 3, code
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_partners_are_not_told_who_of_the_company_acts_under_a_policy(
+    world: World, way: str
+) -> None:
+    def named(who: str) -> tuple[set[str | None], set[str | None]]:
+        question = f'serviceLevelPolicies(code: "mine") {{ edges {{ node {{ {STAFF} }} }} }}'
+        versions = [edge["node"] for edge in asked(world, question, who, way)["edges"]]
+        clocks = [clock for version in versions for clock in version["clocks"]]
+        persons = {alert["person"] for clock in clocks for alert in clock["alerts"]}
+        return {version["adoptedBy"] for version in versions}, persons
+
+    assert named("auditor") == ({"administrator-1"}, {None, "m-1"})
+    assert named("partner") == ({None}, {None})

@@ -275,6 +275,55 @@ def test_alerts_and_the_warning_are_told_without_names(company: Any) -> None:
     assert "agent-1" not in str(found)
 
 
+def test_partners_are_told_neither_whom_alerts_reached_nor_why_a_calendar_was_changed(
+    company: Any,
+) -> None:
+    case = taken(company, role="partner", occurredAt=FRIDAY)
+    found = explained(company, case, "answer")
+    due = instant(found["clock"]["dueAt"])
+    why = "asked for by Wang of operations"
+
+    def write(clocks: CaseClocks, key: Any) -> None:
+        which = {"case": key, "clock": "answer", "number": 1}
+        clocks.alert(
+            meta_at(due),
+            **which,
+            cause=AlertCause.BREACH,
+            step=0,
+            to=Recipient.DEPARTMENT_HEAD,
+            people=("head-1",),
+        )
+        clocks.recompute(
+            meta_at(due, why),
+            **which,
+            calendar="cn",
+            calendar_version=found["calendar"]["version"],
+            old_due_at=due,
+            new_due_at=due + timedelta(days=1),
+            provisional=False,
+        )
+
+    record(company, case, write)
+    staff, partner = (explained(company, case, "answer", who) for who in ("auditor", "partner"))
+    history = "query H($id: ID!) { caseHistory(caseId: $id) { topic reason } }"
+
+    for who, told in (("auditor", staff), ("partner", partner)):
+        (alert,), (moved,) = told["alerts"], told["recomputations"]
+        shown = who != "partner"
+        assert (alert["cause"], alert["step"]) == ("BREACH", 0)
+        assert alert["to"] == ("DEPARTMENT_HEAD" if shown else None)
+        assert alert["toLabel"] == ("head of the department" if shown else None)
+        assert moved["newDueAt"] == "2025-02-06T16:00:00.000000Z"
+        assert moved["reason"] == (why if shown else None)
+        assert (f"of the calendar ({why}): before" in told["arithmetic"]) is shown
+        assert (f"重新计算（{why}）：原于" in told["zh"]) is shown
+        assert ("of the calendar: before" in told["arithmetic"]) is not shown
+        for entries in (history, history[:-1] + " categories { __typename } }"):
+            steps = company.graphql(entries, {"id": case}, who)["caseHistory"]
+            reasons = {step["topic"]: step["reason"] for step in steps}
+            assert reasons["case_clocks.deadline_recomputed"] == (why if shown else None)
+
+
 def test_a_year_that_is_not_published_makes_it_provisional_until_it_is(company: Any) -> None:
     """Under a calendar of its own whose notices are to come."""
     company.command(

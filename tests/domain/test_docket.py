@@ -505,6 +505,58 @@ def test_a_new_clock_of_a_case_that_waits_is_paused_as_it_was() -> None:
     )
 
 
+def test_a_new_clock_takes_in_a_wait_that_is_over_and_the_one_that_lasts() -> None:
+    story = key_account("solution").waits(hours(1)).resumes(hours(2)).waits(hours(3))
+    clock = story.rebased(hours(4), "key_account").clock("solution")
+    assert [(p.since, p.until) for p in clock.pauses] == [
+        (hours(1), hours(2)),
+        (hours(3), None),
+    ]
+    assert (clock.state, clock.left) == (ClockState.PAUSED, 2 * HOURS)
+
+
+def test_a_clock_waits_under_terms_that_know_pauses_as_soon_as_they_hold() -> None:
+    story = Story(terms(pauses=False))
+    story.adopts("key_account", terms())
+    clock = story.received().waits(hours(1)).rebased(hours(2), "key_account").clock()
+    assert (clock.state, clock.pauses[0].since) == (ClockState.PAUSED, hours(1))
+
+
+def test_there_and_back_between_policies_leaves_no_pause_open() -> None:
+    story = Story()
+    story.adopts("strict", terms(pauses=False))
+    story.received().waits(hours(1)).rebased(hours(2), "strict").resumes(hours(3))
+    clock = story.rebased(hours(3.5), "default").clock()
+    assert (clock.state, clock.left, clock.due_at) == (ClockState.RUNNING, None, hours(5))
+
+
+def test_a_clock_keeps_the_calendar_of_the_department_that_had_the_case_at_the_start() -> None:
+    own = (DepartmentCalendar("hub", "hub_days"),)
+    answer = terms(target=Target(Basis.WORKING_DAYS, 1))
+    story = Story(answer)
+    story.calendar("hub_days", base="cn")
+    story.adopts("key_account", answer, department_calendars=own)
+    clock = story.received().assigned(hours(1), "hub").rebased(hours(2), "key_account").clock()
+    assert clock.calendar == "cn"
+
+
+def test_a_stop_reported_late_counts_although_a_later_one_had_ended_the_clock() -> None:
+    story = Story().received().breached(hours(4)).answered(hours(6)).answered(hours(2))
+    clock = story.clock()
+    assert (clock.state, clock.ended_at, clock.breached_at) == (
+        ClockState.MET,
+        hours(2),
+        hours(4),
+    )
+    assert (clock.annotated_by, clock.annotated_at) == ("answered", hours(2))
+
+
+def test_a_pause_after_the_stop_that_is_reported_late_never_was() -> None:
+    story = Story().received().waits(hours(3)).resumes(hours(5)).answered(hours(5.5))
+    clock = story.answered(hours(1)).clock()
+    assert (clock.pauses, clock.due_at, clock.ended_at) == ([], hours(4), hours(1))
+
+
 def test_later_starts_follow_the_new_policy() -> None:
     story = key_account("answer").answered(hours(1)).rebased(hours(2), "key_account")
     assert story.reopened(hours(3)).clock("answer", 2).due_at == hours(5)

@@ -18,7 +18,7 @@ from application.complaint_work import (
 )
 from application.complaints import GivenAnswer, ImportComplaint, ReceivedComplaint
 from application.service_levels import RebaseServiceLevels
-from application.timekeeping.ledger import AnotherTimekeeperError
+from application.timekeeping.ledger import AnotherTimekeeperError, forget
 from application.timekeeping.run import GRACE, LOCK, Timekeeper
 from domain.case_clocks import CaseClocks, clocks_id
 from domain.categories import Category
@@ -339,6 +339,17 @@ def test_an_event_that_cannot_be_used_parks_its_case_and_the_others_go_on(
     (parked,) = company.rows("SELECT projection, originator_id, error FROM ops.parked_events")
     assert (parked["projection"], parked["originator_id"]) == ("process:timers", clocks_id(case))
     assert parked["error"].startswith("KeyError")
+
+
+def test_timers_that_read_the_log_anew_record_nothing_again(company: Company) -> None:
+    case = major(company)
+    company.later(minutes=30)
+    before = company.recorded()
+    with psycopg.connect(as_role(company.database.conninfo, "redress_owner")) as connection:
+        forget(connection)
+    company.later(minutes=1)
+    assert company.recorded() == before
+    assert company.rows("SELECT case_id FROM process.case_clocks") == [{"case_id": case}]
 
 
 def test_a_record_that_cannot_be_read_holds_up_its_case_alone(company: Company) -> None:
