@@ -118,6 +118,11 @@ RULE_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     Rule.AFTER: ("must lie after {limit}", "必须晚于{limit}"),
     Rule.NOT_THERE: ("must name one that exists", "必须是已存在的"),
+    Rule.TOO_LATE: ("must not lie after {limit}", "不能晚于{limit}"),
+    Rule.TOO_DEEP: (
+        "must not put more than {limit} calendars below this one",
+        "之下的日历不能超过{limit}层",
+    ),
 }
 
 REFUSALS: Final[Mapping[type[DomainError], RefusalText]] = {

@@ -8,6 +8,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Final
 
@@ -79,14 +80,17 @@ def read_calendar_file(
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    if path.stat().st_size > _MOST_BYTES:
+    with path.open("rb") as opened:
+        # Not by its size: a device has none, and a file may grow.
+        content = opened.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
         raise CalendarFileError(
             1,
             "too_long",
             en=f"a notice has at most {_MOST_BYTES} bytes",
             zh=f"通知文件不能超过{_MOST_BYTES}字节",
         )
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with TextIOWrapper(BytesIO(content), encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]

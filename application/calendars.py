@@ -53,10 +53,12 @@ async def found_calendar(command: FoundCalendar, desk: Desk) -> UUID:
     """Found the calendar upon one that exists."""
     code = calendar_code(command.facts.code, field="code")
     calendar = await desk.load_or_blank(Calendar, calendar_id(code))
-    calendar.found(command.facts, desk.meta)
     base = command.facts.base
-    if calendar.pending_events and base is not None:
+    if base is None:
+        calendar.found(command.facts, desk.meta)
+    else:
         extended = await desk.consult(Calendar, calendar_id(calendar_code(base, field="base")))
+        calendar.found(command.facts, desk.meta, depth=extended.depth + 1)
         if extended.facts is None:
             raise InvalidValueError("base", Rule.NO_SUCH_CALENDAR)
     desk.save(calendar)

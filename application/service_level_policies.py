@@ -45,6 +45,7 @@ class ShipServiceLevelPolicies(Command[None]):
 async def adopt_service_level_policy(command: AdoptServiceLevelPolicy, desk: Desk) -> UUID:
     """Adopt terms all of whose names are known: calendars, time zone, departments, people."""
     code = policy_code(command.code, field="code")
+    checked_time_zone(command.terms.time_zone)
     policy = await desk.load_or_blank(ServiceLevelPolicy, policy_id(code))
     policy.adopt(code, command.terms, _instant(command.effective_from), desk.meta)
     if policy.pending_events:
@@ -75,7 +76,6 @@ async def ship_service_level_policies(command: ShipServiceLevelPolicies, desk: D
 
 async def _require_known(terms: ServiceLevelTerms, desk: Desk) -> None:
     """Refuse a name that leads nowhere now; later closings and leavings are the chain's matter."""
-    checked_time_zone(terms.time_zone)
     for clock in terms.clocks:
         await _require_calendar(desk, clock.calendar, f"clocks.{clock.code}.calendar")
         for step in clock.alerts:

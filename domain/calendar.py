@@ -20,6 +20,7 @@ from domain.service_levels.years import (
     Year,
     corrected,
     listed_days,
+    require_range,
     require_whole,
     require_within,
     require_year,
@@ -29,6 +30,8 @@ from domain.service_levels.years import (
 from domain.text import checked_text
 
 SOURCE_LENGTH: Final = 500
+MOST_BASES: Final = 4
+"""How many calendars may stand one under the other below a calendar: each is asked in turn."""
 _CODE: Final = re.compile(r"[a-z0-9_-]{1,40}")
 _WEEKDAYS: Final = frozenset(range(7))
 
@@ -65,9 +68,10 @@ class CalendarFacts:
 
 
 class Calendar(Aggregate):
-    """A calendar; ``revision`` counts the events that carry days."""
+    """A calendar; ``revision`` counts the events that carry days, ``depth`` what it stands on."""
 
     KIND = "calendar"
+    state_version = 2
 
     class Founded(DomainEvent):
         """The calendar was set up, without any special day."""
@@ -79,6 +83,7 @@ class Calendar(Aggregate):
         weekend: tuple[int, ...]
         needs_notices: bool
         base: str | None = None
+        depth: int | None = None
 
     class YearPublished(DomainEvent):
         """The notice of a year is out; it replaces what was foreseen."""
@@ -108,22 +113,29 @@ class Calendar(Aggregate):
         revision: int
 
     facts: CalendarFacts | None
+    depth: int
     years: list[Year]
     revision: int
 
     def begin(self) -> None:
         """Nothing was founded yet."""
         self.facts = None
+        self.depth = 0
         self.years = []
         self.revision = 0
 
-    def found(self, facts: CalendarFacts, meta: Metadata) -> None:
-        """Found the calendar, once; the same facts again change nothing."""
+    def found(self, facts: CalendarFacts, meta: Metadata, *, depth: int = 0) -> None:
+        """Found the calendar, once; the same facts again change nothing.
+
+        ``depth`` calendars stand under it: its base, the base of that, and so on.
+        """
         facts = _checked(facts)
         if facts == self.facts:
             return
         if self.facts is not None:
             raise WrongStateError("found", CalendarState.FOUNDED)
+        if depth > MOST_BASES:
+            raise InvalidValueError("base", Rule.TOO_DEEP, str(MOST_BASES))
         self._founded(
             code=facts.code,
             name_en=facts.name_en,
@@ -131,6 +143,7 @@ class Calendar(Aggregate):
             weekend=facts.weekend,
             base=facts.base,
             needs_notices=facts.needs_notices,
+            depth=depth,
             meta=meta,
         )
 
@@ -163,23 +176,32 @@ class Calendar(Aggregate):
     def correct(
         self, days: Iterable[SpecialDay], cleared: Iterable[date], source: str, meta: Metadata
     ) -> None:
-        """Change days of years that are known; what is so already changes nothing."""
+        """Change days of years that are known; what is so already changes nothing.
+
+        Only a calendar all of whose days come from notices must know the year before; any other
+        begins a year with the first day that it notes of it.
+        """
         facts = self._require_founded("correct")
         source = _source(source)
         if meta.reason is None:
             raise InvalidValueError("reason", Rule.REQUIRED)
         found = listed_days(days, None if facts.base else facts.weekend)
         gone = tuple(sorted(set(cleared)))
+        begun = self._years_to_begin(facts, found, source)
+        years = sorted([*self.years, *begun], key=lambda year: year.year)
         for day in (*(special.day for special in found), *gone):
-            if year_of(self.years, day) is None:
+            if year_of(years, day) is None:
                 raise InvalidValueError("days", Rule.YEAR_UNKNOWN, day.isoformat())
         for special in found:
             if special.day in gone:
                 raise InvalidValueError("cleared", Rule.DAY_ONCE, special.day.isoformat())
-        after = corrected(self.years, found, gone, source)
-        changed = [new for old, new in zip(self.years, after, strict=True) if new != old]
+        after = corrected(years, found, gone, source)
+        changed = [new for old, new in zip(years, after, strict=True) if new != old]
         for year in changed:
             require_whole(year.days, facts.weekend)
+        record = self._year_foreseen if facts.needs_notices else self._year_published
+        for year in begun:
+            record(year=year.year, days=(), source=source, revision=self.revision + 1, meta=meta)
         if changed:
             self._days_corrected(
                 days=found, cleared=gone, source=source, revision=self.revision + 1, meta=meta
@@ -202,6 +224,18 @@ class Calendar(Aggregate):
         require_whole(found, facts.weekend)
         return found
 
+    def _years_to_begin(
+        self, facts: CalendarFacts, days: Iterable[SpecialDay], source: str
+    ) -> list[Year]:
+        """Return the years, still empty, that days need and no notice has to open."""
+        if facts.needs_notices and facts.base is None:
+            return []
+        state = YearState.FORESEEN if facts.needs_notices else YearState.PUBLISHED
+        missing = {day.day.year for day in days if year_of(self.years, day.day) is None}
+        for year in missing:
+            require_range(year)
+        return [Year(year, state, (), source) for year in sorted(missing)]
+
     def _require_founded(self, command: str) -> CalendarFacts:
         if self.facts is None:
             raise WrongStateError(command, CalendarState.BLANK)
@@ -216,9 +250,12 @@ class Calendar(Aggregate):
         weekend: tuple[int, ...],
         needs_notices: bool,  # noqa: FBT001
         base: str | None,
+        depth: int | None,
         meta: Metadata,
     ) -> None:
         self.facts = CalendarFacts(code, name_en, name_zh, weekend, base, needs_notices)
+        # An event of the time before depths were counted tells only whether there is a base.
+        self.depth = int(base is not None) if depth is None else depth
 
     @event(YearPublished)
     def _year_published(

@@ -209,7 +209,7 @@ def _reclassified(event: Complaint.Reclassified, facts: CaseFacts) -> Marked:
 def _severity_reassessed(event: Complaint.SeverityReassessed, facts: CaseFacts) -> Marked:
     marks: tuple[str, ...] = ()
     if event.severity is Severity.MAJOR:
-        marks = (MAJOR,)
+        marks = () if facts.severity == Severity.MAJOR else (MAJOR,)
     elif facts.severity == Severity.MAJOR and _ESCALATED not in facts.notes:
         marks = (NO_LONGER_MAJOR,)
     return _told(facts, replace(facts, severity=event.severity.value), *marks)

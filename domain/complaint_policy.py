@@ -6,12 +6,13 @@ judged by the rules of its day (domain.md 0).
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
 from domain.aggregate import Aggregate, DomainEvent, event
 from domain.complaint_life import OPEN, ComplaintState
+from domain.effective_dates import NOTICE, require_effective_date
 from domain.errors import InvalidValueError, Rule
 from domain.identifiers import NAMESPACE
 from domain.metadata import Metadata, PolicyVersion
@@ -19,9 +20,6 @@ from domain.roles import Role
 
 COMPLAINT_POLICY: Final[UUID] = uuid5(NAMESPACE, "policy:complaint")
 """The stream of the company's complaint policy."""
-NOTICE: Final = timedelta(minutes=1)
-"""A new version takes effect at least this long after it was adopted, so that every process of the
-system knows it by then."""
 _MOST_DAYS: Final = 366
 _MOST_HOURS: Final = 24 * _MOST_DAYS
 
@@ -120,8 +118,7 @@ class ComplaintPolicy(Aggregate):
 
         The terms that are in force last, once more, change nothing.
         """
-        if effective_from.tzinfo is None:
-            raise InvalidValueError("effectiveFrom", Rule.NO_TIME_ZONE)
+        require_effective_date(effective_from, meta)
         if self.terms and terms == self.terms[-1]:
             return
         if self.effective:

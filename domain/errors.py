@@ -79,6 +79,8 @@ class Rule:
     NEVER_ENDS = "never_ends"
     AFTER = "after"
     NOT_THERE = "not_there"
+    TOO_LATE = "too_late"
+    TOO_DEEP = "too_deep"
 
 
 @dataclass(unsafe_hash=True)

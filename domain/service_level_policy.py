@@ -8,20 +8,19 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
 from domain.aggregate import Aggregate, DomainEvent, event
+from domain.effective_dates import NOTICE, require_effective_date
 from domain.errors import InvalidValueError, Rule, WrongStateError
 from domain.identifiers import NAMESPACE
 from domain.metadata import Metadata
+from domain.roles import Role
 from domain.service_levels.standard import DEFAULT
 from domain.service_levels.terms import ServiceLevelTerms
 
-NOTICE: Final = timedelta(minutes=1)
-"""What changes takes effect at least this long after it was decided, so that every process of the
-system knows it by then."""
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -90,11 +89,14 @@ class ServiceLevelPolicy(Aggregate):
         """Adopt the next version; the first one may reach back, later ones are announced.
 
         The terms that are in force last, once more, change nothing. A version that reaches back
-        decides about cases that begin after it was adopted, however early they are dated.
+        decides about cases that begin after it was adopted, however early they are dated. What the
+        system ships may have any time zone: whoever runs the product chose it.
         """
         policy_code(code, field="code")
         terms.check()
-        _require_zone(effective_from)
+        if meta.role is not Role.SYSTEM:
+            terms.check_time_zone()
+        require_effective_date(effective_from, meta)
         if self.periods and terms == self.periods[-1].terms:
             return
         if self.periods:
@@ -113,7 +115,7 @@ class ServiceLevelPolicy(Aggregate):
             raise WrongStateError("end", "unknown")
         if self.code == DEFAULT:
             raise InvalidValueError("code", Rule.NEVER_ENDS)
-        _require_zone(effective_from)
+        require_effective_date(effective_from, meta)
         last = self.periods[-1]
         if last.terms is None and effective_from >= last.effective_from:
             return
@@ -149,8 +151,3 @@ class ServiceLevelPolicy(Aggregate):
     @event(Ended)
     def _ended(self, number: int, effective_from: datetime, meta: Metadata) -> None:
         self.periods.append(Period(effective_from, number, None))
-
-
-def _require_zone(at: datetime) -> None:
-    if at.tzinfo is None:
-        raise InvalidValueError("effectiveFrom", Rule.NO_TIME_ZONE)

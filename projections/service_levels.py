@@ -254,11 +254,16 @@ def _kept(old: ClockRow, row: ClockRow) -> ClockRow:
         return row
     return replace(
         old,
+        warned_at=row.warned_at,
         breached_at=row.breached_at,
         annotated_at=row.annotated_at,
         annotated_by=row.annotated_by,
         position=row.position,
     )
+
+
+def _said(row: ClockRow) -> tuple[Any, ...]:
+    return row.warned_at, row.breached_at, row.annotated_at
 
 
 def _outcome(row: ClockRow) -> tuple[Any, ...]:
@@ -267,14 +272,14 @@ def _outcome(row: ClockRow) -> tuple[Any, ...]:
 
 def _ended_before(row: ClockRow, clock: Clock) -> bool:
     """Say whether a clock had ended, and nothing was said about it since."""
-    said = (row.breached_at, row.annotated_at) == (clock.breached_at, clock.annotated_at)
+    said = _said(row) == (clock.warned_at, clock.breached_at, clock.annotated_at)
     return said and not (row.live or clock.live) and row.ended_at == clock.ended_at
 
 
 def _differ(one: ClockRow, other: ClockRow) -> bool:
     """Say whether a clock changed, or its case as long as it runs."""
     if not one.live and _outcome(one) == _outcome(other):
-        return one.annotated_at != other.annotated_at or one.breached_at != other.breached_at
+        return _said(one) != _said(other)
     return any(
         getattr(one, name) != getattr(other, name)
         for name in _COLUMNS

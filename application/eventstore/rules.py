@@ -50,12 +50,12 @@ class RuleReader:
         self._stuck: set[UUID] = set()
         self._until = 0
         kinds = sorted({topic.partition(".")[0] for topic in topics})
-        self._select = _SELECT.format(sql.SQL(", ").join(map(sql.Literal, kinds)))
+        self.select: Final = _SELECT.format(sql.SQL(", ").join(map(sql.Literal, kinds)))
 
     async def read(self, connection: AsyncConnection[Any], until: int = _EVER) -> list[LeftOut]:
         """Tell what is new in the log up to a position; return what was left out of it."""
         cursor = connection.cursor(row_factory=tuple_row, binary=True)
-        await cursor.execute(self._select, [self._until, until])
+        await cursor.execute(self.select, [self._until, until])
         told = [self.tell(row) for row in await cursor.fetchall()]
         return [event for event in told if event is not None]
 

@@ -48,13 +48,14 @@ class Deadline:
     ``provisional``: it depends on a year whose calendar is not published. ``rolled_to``: where a
     deadline in calendar days that ends on a day off would roll to (Civil Code art. 203); the
     earlier one counts, since it is safe. ``left``: what remained at a pause that has not ended:
-    seconds or days.
+    seconds or days. ``pauses``: how many of the pauses took effect, the first ones.
     """
 
     due_at: datetime
     provisional: bool = False
     rolled_to: datetime | None = None
     left: int | None = None
+    pauses: int = 0
 
 
 class Step(Labelled):
@@ -93,7 +94,7 @@ def deadline(
     calendar: WorkingCalendar,
     pauses: Sequence[Pause] = (),
 ) -> Deadline:
-    """Return the deadline; pauses in their order, each begun before the deadline of its time.
+    """Return the deadline; pauses in their order, of which those count that began in time.
 
     Elapsed time moves by the paused time. Of days those remain that remained at the pause, counted
     anew from the day of the resumption: on the same day nothing changes, and with none remaining it
@@ -104,8 +105,11 @@ def deadline(
     start = started_at.astimezone(zone).date()
     working = target.basis is Basis.WORKING_DAYS
     last = calendar.working_day(start, target.amount) if working else start + target.amount * _DAY
-    left = None
+    left, number = None, 0
     for pause in pauses:
+        if pause.since >= end_of(last, zone):
+            break
+        number += 1
         since = pause.since.astimezone(zone).date()
         left = calendar.working_days(since, last) if working else (last - since).days
         if pause.until is None:
@@ -118,16 +122,20 @@ def deadline(
     if not working and not calendar.works(last):
         rolled = end_of(calendar.working_day(last, 1), zone)
     provisional = working and not calendar.is_settled(start, last)
-    return Deadline(end_of(last, zone), provisional, rolled, left)
+    return Deadline(end_of(last, zone), provisional, rolled, left, number)
 
 
 def _elapsed(target: Target, started_at: datetime, pauses: Sequence[Pause]) -> Deadline:
     due = started_at.astimezone(UTC) + timedelta(seconds=target.amount)
+    number = 0
     for pause in pauses:
+        if pause.since >= due:
+            break
+        number += 1
         if pause.until is None:
-            return Deadline(due, left=int((due - pause.since).total_seconds()))
+            return Deadline(due, left=int((due - pause.since).total_seconds()), pauses=number)
         due += pause.until - pause.since
-    return Deadline(due)
+    return Deadline(due, pauses=number)
 
 
 def _after(day: date, left: int, calendar: WorkingCalendar, *, working: bool) -> date:

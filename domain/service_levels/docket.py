@@ -119,7 +119,8 @@ class Told:
 class Docket:
     """The clocks of one case and what they depend on; ``version`` is that of the clock stream.
 
-    ``source``: the import it came from. ``told_by``: the streams whose events concerned it. Zone
+    ``source``: the import it came from. ``told_by``: the streams whose events concerned it.
+    ``waits``: when the customer was waited for, as it was told; the last may not be over. Zone
     and policy are those with which the case began, until a command puts it under another one.
     """
 
@@ -135,7 +136,7 @@ class Docket:
     clocks: list[Clock] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     told_by: list[UUID] = field(default_factory=list)
-    waiting_since: datetime | None = None
+    waits: list[Pause] = field(default_factory=list)
     version: int = 0
 
     def find(self, code: str, number: int) -> Clock | None:
@@ -225,19 +226,13 @@ def _begun(event: DomainEvent, facts: CaseFacts, rules: Rules, pinned: Docket | 
 
 
 def _happen(docket: Docket, told: Told, rules: Rules, only: frozenset[str] | None) -> None:
-    """Let marks take effect, on some clocks only where ``only`` names them: stop, then start."""
+    """Let marks take effect: stop, then start. ``only``: what is told again, to these clocks."""
     marks = set(told.marks)
-    if WAITING in marks:
-        docket.waiting_since = told.at
-    elif RESUMED in marks:
-        docket.waiting_since = None
+    if only is None:
+        _wait(docket, marks, told.at)
     for clock in docket.clocks:
-        if only is not None and clock.code not in only:
-            continue
-        if clock.live:
+        if only is None or clock.code in only:
             _touch(docket, clock, marks, told, rules)
-        else:
-            _end_earlier(docket, clock, marks, told, rules)
     if docket.policy is None:
         return
     live = {clock.code for clock in docket.clocks if clock.live}
@@ -245,52 +240,65 @@ def _happen(docket: Docket, told: Told, rules: Rules, only: frozenset[str] | Non
         if only is not None and terms.code not in only:
             continue
         by = next((mark for mark in terms.starts_on if mark in marks), None)
-        if by is not None and terms.code not in live:
-            docket.clocks.append(_started(docket, terms, by, told, rules))
+        if by is None or terms.code in live or (only is not None and _known(docket, terms, told)):
+            continue
+        docket.clocks.append(_started(docket, terms, by, told, rules))
+
+
+def _wait(docket: Docket, marks: set[str], at: datetime) -> None:
+    waits = docket.waits
+    waiting = bool(waits) and waits[-1].until is None
+    if WAITING in marks and not waiting:
+        waits.append(Pause(at))
+    elif RESUMED in marks and waiting:
+        waits[-1] = replace(waits[-1], until=max(at, waits[-1].since))
+
+
+def _known(docket: Docket, terms: ClockTerms, told: Told) -> bool:
+    """Say whether what is told again started the clock already, under an earlier policy."""
+    return any(c.code == terms.code and c.started_at == told.at for c in docket.clocks)
 
 
 def _touch(docket: Docket, clock: Clock, marks: set[str], told: Told, rules: Rules) -> None:
     terms, at = docket.terms(clock, rules), told.at
     stop = next((mark for mark in terms.stops_on if mark in marks), None)
-    if stop is not None and at >= clock.started_at:
-        _resume(docket, clock, told, rules)
-        in_time = at <= clock.due_at
-        if in_time:
-            _annotate(clock, stop, at)
-        _end(clock, ClockState.MET if in_time else ClockState.MET_LATE, stop, at)
+    # What is reported late also ends a clock that was stopped later by business time.
+    earlier = clock.state in _STOPPED and clock.ended_at is not None and at < clock.ended_at
+    if stop is not None and at >= clock.started_at and (clock.live or earlier):
+        _stop(docket, clock, stop, told, rules)
+        return
+    if not clock.live:
         return
     cancel = next((mark for mark in terms.cancels_on if mark in marks), None)
     lapse = next((mark for mark in terms.lapses_on if mark in marks), None)
-    if lapse is not None and (clock.state is ClockState.PAUSED or at <= clock.due_at):
-        cancel = cancel or lapse
-    if cancel is not None:
-        _resume(docket, clock, told, rules)
-        if at <= clock.due_at:
-            _annotate(clock, cancel, at)
-        _end(clock, ClockState.CANCELLED, cancel, max(at, clock.started_at))
-    elif WAITING in marks and terms.pauses:
-        _pause(docket, clock, at, rules)
-    elif RESUMED in marks:
-        _resume(docket, clock, told, rules)
+    if cancel is not None or lapse is not None:
+        found = compute(docket, clock, terms, rules, until=at)
+        by = cancel or (lapse if at <= found.due_at else None)
+        if by is not None:
+            _set(docket, clock, terms, found, until=at)
+            if at <= clock.due_at:
+                _annotate(clock, by, at)
+            _end(clock, ClockState.CANCELLED, by, max(at, clock.started_at))
+    elif terms.pauses and marks & {WAITING, RESUMED}:
+        _know_calendar(clock, told, rules)
+        _settle(docket, clock, rules, WAITING, at)
 
 
-def _end_earlier(docket: Docket, clock: Clock, marks: set[str], told: Told, rules: Rules) -> None:
-    """Let what is reported late end a clock that was stopped later by business time."""
+def _stop(docket: Docket, clock: Clock, by: str, told: Told, rules: Rules) -> None:
+    """End a clock by what it waits for; waits after it never were, to this clock."""
     terms, at = docket.terms(clock, rules), told.at
-    stop = next((mark for mark in terms.stops_on if mark in marks), None)
-    if stop is None or clock.state not in _STOPPED or clock.ended_at is None:
-        return
-    if clock.started_at <= at < clock.ended_at:
-        clock.pauses = [
-            replace(pause, until=min(pause.until or at, at))
-            for pause in clock.pauses
-            if pause.since < at
-        ]
-        _set_deadline(clock, terms, rules)
-        in_time = at <= clock.due_at
-        if in_time:
-            _annotate(clock, stop, at)
-        _end(clock, ClockState.MET if in_time else ClockState.MET_LATE, stop, at)
+    _know_calendar(clock, told, rules)
+    _set(docket, clock, terms, compute(docket, clock, terms, rules, until=at), until=at)
+    in_time = at <= clock.due_at
+    if in_time:
+        _annotate(clock, by, at)
+    _end(clock, ClockState.MET if in_time else ClockState.MET_LATE, by, at)
+
+
+def _know_calendar(clock: Clock, told: Told, rules: Rules) -> None:
+    """Let the days that remained at a pause be counted by the calendar known now."""
+    if clock.state is ClockState.PAUSED:
+        clock.calendar_version = rules.calendars.version_at(clock.calendar, told.position)
 
 
 def _started(docket: Docket, terms: ClockTerms, by: str, told: Told, rules: Rules) -> Clock:
@@ -312,36 +320,81 @@ def _started(docket: Docket, terms: ClockTerms, by: str, told: Told, rules: Rule
         department=told.department,
         due_at=told.at,
     )
-    _set_deadline(clock, terms, rules)
-    if docket.waiting_since is not None and terms.pauses:
-        _pause(docket, clock, docket.waiting_since, rules)
+    _settle(docket, clock, rules, by, told.at)
     return clock
 
 
-def _pause(docket: Docket, clock: Clock, at: datetime, rules: Rules) -> None:
-    """Let a clock stand still that is within its time; pauses never overlap."""
-    before = [pause.until for pause in clock.pauses if pause.until is not None]
-    since = max(at, clock.started_at, *before)
-    if clock.state is ClockState.PAUSED or since >= clock.due_at:
-        return
-    _annotate(clock, WAITING, since)
-    clock.pauses.append(Pause(since))
-    clock.state = ClockState.PAUSED
-    _set_deadline(clock, docket.terms(clock, rules), rules)
+def _settle(docket: Docket, clock: Clock, rules: Rules, by: str, at: datetime) -> None:
+    """Set the deadline of a live clock, and whether it runs, stands still, or is past it.
+
+    ``by``, ``at``: what disproves a breach on record, should the deadline be later now.
+    """
+    terms = docket.terms(clock, rules)
+    _set(docket, clock, terms, compute(docket, clock, terms, rules))
+    if clock.left is not None:
+        clock.state = ClockState.PAUSED
+        _annotate(clock, by, at)
+    elif clock.breached_at is not None and clock.due_at <= clock.breached_at:
+        clock.state = ClockState.BREACHED
+        clock.annotated_at = clock.annotated_by = None
+    else:
+        clock.state = ClockState.RUNNING
+        _annotate(clock, by, at)
 
 
-def _resume(docket: Docket, clock: Clock, told: Told, rules: Rules) -> None:
-    """Let a clock go on; the days that remained are counted by the calendar known now."""
-    if clock.state is ClockState.PAUSED:
-        _stand_still_until(clock, told.at)
-        clock.calendar_version = rules.calendars.version_at(clock.calendar, told.position)
-        _set_deadline(clock, docket.terms(clock, rules), rules)
+def _set(
+    docket: Docket,
+    clock: Clock,
+    terms: ClockTerms,
+    found: Deadline,
+    until: datetime | None = None,
+) -> None:
+    clock.due_at, clock.provisional = found.due_at, found.provisional
+    clock.rolled_to, clock.left = found.rolled_to, found.left
+    clock.pauses = _pauses(docket, clock, terms, until)[: found.pauses]
+    clock.warn_at = None
+    if terms.warn_percent is not None:
+        clock.warn_at = _warn_at(clock, terms.warn_percent)
 
 
-def _stand_still_until(clock: Clock, at: datetime) -> None:
-    last = clock.pauses[-1]
-    clock.pauses[-1] = replace(last, until=max(at, last.since))
-    clock.state = ClockState.RUNNING
+def _warn_at(clock: Clock, percent: int) -> datetime | None:
+    """Return the moment of the warning, at a pause that of its end; None: it has not ended."""
+    at = clock.started_at + (clock.due_at - clock.started_at) * percent / 100
+    for pause in clock.pauses:
+        if pause.since <= at and (pause.until is None or at < pause.until):
+            return pause.until
+    return at
+
+
+def compute(
+    docket: Docket,
+    clock: Clock,
+    terms: ClockTerms,
+    rules: Rules,
+    until: datetime | None = None,
+) -> Deadline:
+    """Return the deadline that follows from what is known of a clock, or was so far."""
+    calendar = rules.calendars.calendar(clock.calendar, clock.calendar_version)
+    pauses = _pauses(docket, clock, terms, until)
+    return deadline(terms.target, clock.started_at, ZoneInfo(clock.zone), calendar, pauses)
+
+
+def _pauses(docket: Docket, clock: Clock, terms: ClockTerms, until: datetime | None) -> list[Pause]:
+    """Return the waits since the start of a clock, in order and none within another."""
+    found: list[Pause] = []
+    for wait in sorted(docket.waits, key=lambda wait: wait.since) if terms.pauses else ():
+        since, end = max(wait.since, clock.started_at), wait.until
+        if until is not None:
+            end = until if end is None else min(end, until)
+        if end is not None and end <= since:
+            continue
+        last = found[-1] if found else None
+        if last is not None and (last.until is None or since < last.until):
+            ends = None if last.until is None or end is None else max(last.until, end)
+            found[-1] = Pause(last.since, ends)
+        else:
+            found.append(Pause(since, end))
+    return found
 
 
 def _end(clock: Clock, state: ClockState, by: str, at: datetime) -> None:
@@ -353,23 +406,6 @@ def _annotate(clock: Clock, by: str, at: datetime) -> None:
     """Note beside a breach on record that it was none by business time."""
     if clock.breached_at is not None and clock.annotated_at is None:
         clock.annotated_at, clock.annotated_by = at, by
-
-
-def _set_deadline(clock: Clock, terms: ClockTerms, rules: Rules) -> None:
-    found = compute(clock, terms, rules)
-    clock.due_at, clock.provisional = found.due_at, found.provisional
-    clock.rolled_to, clock.left = found.rolled_to, found.left
-    clock.warn_at = None
-    if terms.warn_percent is not None:
-        span = found.due_at - clock.started_at
-        clock.warn_at = clock.started_at + span * terms.warn_percent / 100
-
-
-def compute(clock: Clock, terms: ClockTerms, rules: Rules) -> Deadline:
-    """Return the deadline that follows from what is known of a clock."""
-    calendar = rules.calendars.calendar(clock.calendar, clock.calendar_version)
-    pauses = clock.pauses if terms.pauses else ()
-    return deadline(terms.target, clock.started_at, ZoneInfo(clock.zone), calendar, pauses)
 
 
 def _record(docket: Docket, event: DomainEvent, position: int, rules: Rules) -> None:
@@ -400,27 +436,25 @@ def _breached(clock: Clock, due_at: datetime) -> None:
     clock.breached_at = due_at
     clock.annotated_at = clock.annotated_by = None
     clock.annotation_recorded = False
-    if clock.state is ClockState.RUNNING and clock.due_at == due_at:
+    if not clock.live:
+        if clock.ended_by and clock.ended_at is not None and clock.ended_at <= clock.due_at:
+            _annotate(clock, clock.ended_by, clock.ended_at)
+    elif clock.state is not ClockState.PAUSED and clock.due_at <= due_at:
         clock.state = ClockState.BREACHED
-    elif clock.state is ClockState.PAUSED or (clock.live and clock.pauses):
+    elif clock.pauses:
         _annotate(clock, WAITING, clock.pauses[-1].since)
-    elif clock.ended_by and clock.ended_at is not None and clock.ended_at <= clock.due_at:
-        _annotate(clock, clock.ended_by, clock.ended_at)
 
 
 def _recompute(
     docket: Docket, clock: Clock, event: CaseClocks.DeadlineRecomputed, rules: Rules
 ) -> None:
-    old = clock.due_at
+    old, meta = clock.due_at, event.meta
     clock.calendar_version = event.calendar_version
-    _set_deadline(clock, docket.terms(clock, rules), rules)
-    meta = event.meta
+    if clock.live:
+        _settle(docket, clock, rules, RECOMPUTED, meta.occurred_at)
     clock.recomputed.append(
         Recomputation(meta.occurred_at, old, clock.due_at, event.calendar_version, meta.reason)
     )
-    if clock.state is ClockState.BREACHED and clock.due_at > old:
-        clock.state = ClockState.RUNNING
-        _annotate(clock, RECOMPUTED, meta.occurred_at)
 
 
 def _rebase(docket: Docket, event: CaseClocks.Rebased, position: int, rules: Rules) -> None:
@@ -432,28 +466,19 @@ def _rebase(docket: Docket, event: CaseClocks.Rebased, position: int, rules: Rul
     if docket.policy is not None:
         had = {c.code for c in rules.terms(docket.policy, docket.policy_version).clocks}
     docket.policy, docket.policy_version = event.policy, event.policy_version
-    policy = rules.terms(event.policy, event.policy_version)
+    policy, at = rules.terms(event.policy, event.policy_version), event.meta.occurred_at
     for clock in docket.clocks:
         if not clock.live:
             continue
         terms = policy.clock(clock.code)
         if terms is None:
-            _end(clock, ClockState.CANCELLED, REBASED, event.meta.occurred_at)
+            _end(clock, ClockState.CANCELLED, REBASED, at)
             continue
         clock.policy, clock.policy_version = event.policy, event.policy_version
         clock.calendar = policy.calendar_of(terms, clock.department)
         clock.calendar_version = rules.calendars.version_at(clock.calendar, position)
-        old = clock.due_at
-        if clock.state is ClockState.PAUSED and not terms.pauses:
-            _stand_still_until(clock, event.meta.occurred_at)
-        _set_deadline(clock, terms, rules)
-        if docket.waiting_since is not None and terms.pauses:
-            _pause(docket, clock, docket.waiting_since, rules)
-        if clock.state is ClockState.BREACHED and clock.due_at > old:
-            clock.state = ClockState.RUNNING
-            _annotate(clock, REBASED, event.meta.occurred_at)
+        _settle(docket, clock, rules, REBASED, at)
     new = frozenset(clock.code for clock in policy.clocks) - had
-    docket.waiting_since = None if new else docket.waiting_since  # what is told again says it
     for told in docket.told if new else ():
         _happen(docket, told, rules, new)
 

@@ -7,8 +7,10 @@ an old version stays what it was when the law or the vocabulary changes.
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from domain.errors import InvalidValueError, LooserThanLawError, Rule
 from domain.labels import Labelled
@@ -28,6 +30,11 @@ _MOST_ACCOUNTS: Final = 1_000
 _NAME_LENGTH: Final = 100
 _SOURCE_LENGTH: Final = 200
 _PERCENT: Final = 100
+_FIRST_YEAR: Final = 2020
+_LAST_YEAR: Final = 2040
+
+LAW_ZONE: Final = "Asia/Shanghai"
+"""Whose days the law counts."""
 
 FORWARDING: Final = "forwarding"
 FIRST_FEEDBACK: Final = "first_feedback"
@@ -192,6 +199,11 @@ class ServiceLevelTerms:
         for limit in LEGAL_LIMITS:
             limit.check(self.clock(limit.code))
 
+    def check_time_zone(self) -> None:
+        """Refuse a time zone, one that exists, in which the days of the law end later."""
+        for limit in LEGAL_LIMITS:
+            limit.check_time_zone(self.clock(limit.code), self.time_zone)
+
     def clock(self, code: str) -> ClockTerms | None:
         """Return the terms of a clock, if the policy has it."""
         return next((clock for clock in self.clocks if clock.code == code), None)
@@ -218,6 +230,11 @@ class Looseness(Labelled):
     STARTS_LESS = "clock_starts_less", "it starts on less, or lapses", "起算情形更少或可失效"
     STOPS_MORE = "clock_stops_more", "it stops on more", "停止计时的情形更多"
     CANCELS_MORE = "clock_cancels_more", "it is cancelled by more", "取消计时的情形更多"
+    TIME_ZONE = (
+        "clock_time_zone",
+        "in the time zone of the policy (timeZone) its days end later",
+        "按政策时区（timeZone）计算的日期结束更晚",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +264,19 @@ class LegalLimit:
         """Refuse a policy that leaves the clock out, or makes it looser."""
         looseness = self._looseness(clock)
         if looseness is not None:
-            source = self.sources[-1]
-            raise LooserThanLawError(self.code, looseness, source.en, source.zh)
+            raise self._refusal(looseness)
+
+    def check_time_zone(self, clock: ClockTerms | None, time_zone: str) -> None:
+        """Refuse a zone whose days end later than those of the law.
+
+        A target shorter by a day ends in time in any zone: none is a whole day behind.
+        """
+        if clock is not None and clock.target == self.most and _is_behind(time_zone, LAW_ZONE):
+            raise self._refusal(Looseness.TIME_ZONE)
+
+    def _refusal(self, looseness: Looseness) -> LooserThanLawError:
+        source = self.sources[-1]
+        return LooserThanLawError(self.code, looseness, source.en, source.zh)
 
     def _looseness(self, clock: ClockTerms | None) -> Looseness | None:
         if clock is None:
@@ -272,6 +300,21 @@ class LegalLimit:
             return target.amount <= self.most.amount
         # Of working days none is sure to end in time: a long holiday is longer than the law.
         return target.basis is Basis.ELAPSED and target.amount <= self.most.amount * 86_400
+
+
+@lru_cache(maxsize=600)
+def _is_behind(time_zone: str, other: str) -> bool:
+    """Say whether a day ever ends later in a zone than in another: in any month of these years."""
+    moments = [
+        datetime(year, month, 1, tzinfo=UTC)
+        for year in range(_FIRST_YEAR, _LAST_YEAR + 1)
+        for month in range(1, 13)
+    ]
+    here, there = ZoneInfo(time_zone), ZoneInfo(other)
+    return any(
+        at.astimezone(here).replace(tzinfo=UTC) < at.astimezone(there).replace(tzinfo=UTC)
+        for at in moments
+    )
 
 
 def _check_names(at: str, en: str, zh: str) -> None:

@@ -223,7 +223,7 @@ def recompute(docket: Docket, now: datetime, rules: Rules, meta: MetaAt) -> Case
             continue
         before = (clock.due_at, clock.provisional, clock.rolled_to, clock.left)
         known, clock.calendar_version = clock.calendar_version, version
-        found = compute(clock, docket.terms(clock, rules), rules)
+        found = compute(docket, clock, docket.terms(clock, rules), rules)
         clock.calendar_version = known
         if (found.due_at, found.provisional, found.rolled_to, found.left) != before:
             record.recompute(

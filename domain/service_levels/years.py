@@ -117,10 +117,15 @@ def _named(special: SpecialDay, field: str) -> SpecialDay:
     return replace(special, name_en=english, name_zh=chinese)
 
 
-def require_year(year: int, known: Collection[int]) -> None:
-    """Refuse a year out of range, and one that leaves a gap between the years that are known."""
+def require_range(year: int) -> None:
+    """Refuse a year for which no calendar speaks."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise InvalidValueError("year", Rule.OUT_OF_RANGE, f"{FIRST_YEAR}-{LAST_YEAR}")
+
+
+def require_year(year: int, known: Collection[int]) -> None:
+    """Refuse a year out of range, and one that leaves a gap between the years that are known."""
+    require_range(year)
     if not known:
         return
     if year > max(known) + 1:

@@ -1,6 +1,8 @@
 """Calendars over HTTP: what everybody who reads may see, and what an administrator changes."""
 
 from datetime import date
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests.api.cases import has_chinese
 from tests.api.conftest import ZONE
 from tests.api.test_compiler import BothWays, callers
 
+ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = Call(caller=Caller("system", PersonId("system"), Role.SYSTEM))
 LIST = """{ calendars { id code name zh: name(lang: ZH) base weekend needsNotices version
   years { year state stateLabel(lang: ZH) source } } }"""
@@ -196,6 +199,36 @@ def test_the_version_of_a_calendar_counts_the_one_that_it_extends(api: Any) -> N
     assert days_of(api, "south", 2026) == [("2026-05-20", "COMPANY", "司庆", False)]
 
 
+def test_a_calendar_of_ones_own_extends_another_as_the_guide_says(api: Any) -> None:
+    guide = (ROOT / "docs" / "guides" / "service-levels.md").read_text(encoding="utf-8")
+    assert "`foundCalendar` with a `base`, then `correctCalendar`" in guide
+    api.run(ship(api))
+    done(api, "foundCalendar", **SOUTH | {"base": "cn"})
+    anniversary = day("2026-05-20", "COMPANY", "司庆", "Founding day")
+    at_work = day("2026-10-02", "WORKING", "值班", "On duty")
+    correction = {"calendar": "south", "days": [anniversary, at_work], "source": "hr"}
+    done(api, "correctCalendar", **correction, reason="the company's own days")
+
+    assert days_of(api, "south", 2026) == [
+        ("2026-05-20", "COMPANY", "司庆", False),
+        ("2026-10-02", "WORKING", "值班", True),
+    ]
+    found = asked(api, LIST)
+    assert [(y["year"], y["source"]) for y in found["south"]["years"]] == [(2026, "hr")]
+    assert found["south"]["version"] == found["cn"]["version"] + 2
+
+
+def test_a_chain_of_calendars_has_an_end(api: Any) -> None:
+    api.run(ship(api))
+    for base, code in pairwise(["cn", "a", "b", "c", "d"]):
+        done(api, "foundCalendar", **SOUTH | {"code": code, "base": base})
+
+    assert refused(api, "foundCalendar", **SOUTH | {"base": "d"}) == (
+        "InvalidValue base",
+        "too_deep",
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "refusal"),
     [
@@ -216,7 +249,8 @@ def test_what_is_no_calendar_is_refused(
 @pytest.fixture(scope="module")
 def north(shared: Any) -> Any:
     """A calendar with one published year."""
-    done(shared, "foundCalendar", code="north", nameEn="North", nameZh="北方")
+    names = {"code": "north", "nameEn": "North", "nameZh": "北方"}
+    done(shared, "foundCalendar", **names, needsNotices=True)
     holidays = [day("2026-10-01"), day("2026-10-02")]
     done(shared, "publishCalendarYear", calendar="north", year=2026, days=holidays, source="gov.cn")
     return shared

@@ -299,7 +299,7 @@ def test_partners_are_told_neither_whom_alerts_reached_nor_why_a_calendar_was_ch
             calendar="cn",
             calendar_version=found["calendar"]["version"],
             old_due_at=due,
-            new_due_at=due + timedelta(days=1),
+            new_due_at=due,
             provisional=False,
         )
 
@@ -313,7 +313,7 @@ def test_partners_are_told_neither_whom_alerts_reached_nor_why_a_calendar_was_ch
         assert (alert["cause"], alert["step"]) == ("BREACH", 0)
         assert alert["to"] == ("DEPARTMENT_HEAD" if shown else None)
         assert alert["toLabel"] == ("head of the department" if shown else None)
-        assert moved["newDueAt"] == "2025-02-06T16:00:00.000000Z"
+        assert moved["newDueAt"] == "2025-02-05T16:00:00.000000Z"
         assert moved["reason"] == (why if shown else None)
         assert (f"of the calendar ({why}): before" in told["arithmetic"]) is shown
         assert (f"重新计算（{why}）：原于" in told["zh"]) is shown

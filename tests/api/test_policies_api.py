@@ -85,7 +85,7 @@ def dated(api: Any) -> Any:
             for reopen_days, effective in (
                 (30, datetime.fromisoformat(LONG_AGO)),
                 (5, now + timedelta(days=100)),
-                (1, now + timedelta(days=400)),
+                (1, now + timedelta(days=300)),
             ):
                 steps = tuple(
                     StepLimit(limit.step, Role.APPROVER, reopen_days)
@@ -210,6 +210,9 @@ def test_a_later_version_is_announced_a_minute_ahead_and_follows_the_others(api:
     given = TERMS | {"reopenDays": 8, "effectiveFrom": week}
     answer = refused(api, "adoptComplaintPolicy", "administrator", **given)
     assert answer == ("InvalidValue effectiveFrom", "before")
+    given = TERMS | {"reopenDays": 8, "effectiveFrom": "9999-12-31T00:00:00Z"}
+    answer = refused(api, "adoptComplaintPolicy", "administrator", **given)
+    assert answer == ("InvalidValue effectiveFrom", "too_late")
     adopted(api, reopenDays=8, effectiveFrom=month)
     assert [each["version"] for each in versions(api)] == [3, 2, 1]
 

@@ -348,6 +348,8 @@ STEP = {"cause": "BREACH", "to": "HANDLER", "patienceMinutes": 5}
         (STANDARD | {"timeZone": "Asia/Atlantis"}, "timeZone", "time_zone"),
         (STANDARD | {"timeZone": "localtime"}, "timeZone", "time_zone"),
         (STANDARD | {"timeZone": "\0"}, "timeZone", "time_zone"),
+        (STANDARD | {"timeZone": "right/UTC"}, "timeZone", "time_zone"),
+        (STANDARD | {"effectiveFrom": "9999-12-31T00:00:00Z"}, "effectiveFrom", "too_late"),
         (STANDARD | {"clocks": []}, "clocks", "out_of_range"),
         (STANDARD | {"nameZh": " "}, "nameZh", "required"),
         (STANDARD | {"accounts": ["p-1", "p-1"]}, "accounts", "each_once"),
@@ -385,6 +387,10 @@ def test_bad_terms_are_refused_by_their_field(
         (terms_with("legal_answer", stopsOn=["feedback"]), "it stops on more"),
         (terms_with("legal_answer", cancelsOn=["assigned"]), "it is cancelled by more"),
         (terms_with("legal_answer", code="lawless"), "it is left out"),
+        (
+            STANDARD | {"timeZone": "Etc/GMT+12"},
+            "in the time zone of the policy (timeZone) its days end later",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -121,6 +121,26 @@ def test_the_notice_of_a_foreseen_year_is_published_and_shipping_leaves_it(offic
     assert book.state(CHINA, book.calendar(CHINA).version, last + 1) is YearState.PUBLISHED
 
 
+def test_a_chain_of_calendars_has_an_end(office: Any) -> None:
+    ship(office)
+    chain = [CHINA, *(f"c{number}" for number in range(1, 6))]
+    orders = [
+        FoundCalendar(facts=CalendarFacts(code, code, "层", base=base))
+        for base, code in itertools.pairwise(chain)
+    ]
+    for order in orders[:4]:
+        office.do(order, ADMIN)
+    before = office.count()
+    for door in (0, 1):
+        with pytest.raises(InvalidValueError) as refusal:
+            office.do(orders[4], ADMIN, door=door)
+        assert refusal.value == InvalidValueError("base", Rule.TOO_DEEP, "4")
+    office.do(orders[3], ADMIN)
+
+    assert office.count() == before
+    assert not book_of(office).calendar("c4").works(date(2026, 10, 1))
+
+
 def test_a_calendar_extends_one_that_exists(office: Any) -> None:
     with pytest.raises(InvalidValueError) as refusal:
         office.do(FoundCalendar(facts=SOUTH), ADMIN)
@@ -430,3 +450,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 1_000_001)
     with pytest.raises(CalendarFileError, match="1: too_long"):
         read_calendar_file(path)
+
+
+def test_a_device_without_an_end_is_refused() -> None:
+    with pytest.raises(CalendarFileError, match="1: too_long"):
+        read_calendar_file(Path("/dev/zero"))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.aggregate import DomainEvent
-from domain.calendar import Calendar, CalendarFacts, CalendarState
+from domain.calendar import MOST_BASES, Calendar, CalendarFacts, CalendarState
 from domain.errors import InvalidValueError, Rule, WrongStateError
 from domain.service_levels.calendar_book import CalendarBook
 from domain.service_levels.calendars import DayKind, SpecialDay, YearState, calendar_id
@@ -87,6 +87,7 @@ def test_a_calendar_is_founded_once(scenario: Any) -> None:
         weekend=(5, 6),
         base=None,
         needs_notices=True,
+        depth=0,
     )
     scenario(Calendar).when(founded(facts)).then(event)
     scenario(Calendar).given(founded()).when(founded()).then()
@@ -114,6 +115,38 @@ def test_what_is_no_calendar_is_refused(
     scenario: Any, facts: dict[str, Any], refusal: tuple[str, ...]
 ) -> None:
     scenario(Calendar).when(founded(replace(CN, **facts))).refused(InvalidValueError(*refusal))
+
+
+def test_calendars_extend_one_another_to_a_limit(scenario: Any) -> None:
+    def at(depth: int) -> Any:
+        return lambda calendar, meta: calendar.found(COMPANY, meta, depth=depth)
+
+    calendar = Calendar(calendar_id("south"))
+    at(MOST_BASES)(calendar, scenario.meta())
+    assert calendar.depth == MOST_BASES == 4
+
+    scenario(Calendar).when(at(MOST_BASES + 1)).refused(
+        InvalidValueError("base", Rule.TOO_DEEP, "4")
+    )
+
+
+@pytest.mark.parametrize(("base", "depth"), [(None, 0), ("cn", 1)])
+def test_a_calendar_of_the_time_before_depths_counts_its_base(
+    scenario: Any, base: str | None, depth: int
+) -> None:
+    event = Calendar.Founded(
+        originator_id=calendar_id("south"),
+        originator_version=1,
+        meta=scenario.meta(),
+        code="south",
+        name_en="South",
+        name_zh="南方",
+        weekend=(5, 6),
+        needs_notices=False,
+        base=base,
+    )
+
+    assert event.mutate(None).depth == depth
 
 
 @pytest.mark.parametrize("step", [published(2026, []), foreseen(2026, []), correction([])])
@@ -278,6 +311,50 @@ def test_a_correction_needs_a_reason_a_source_and_a_year_that_stays_whole(
 ) -> None:
     given = [founded(), published(2026, october(2026, 1, 2, 3)[:3])]
     scenario(Calendar).given(*given).when(step).refused(InvalidValueError(*refusal))
+
+
+@pytest.mark.parametrize(
+    ("facts", "state"),
+    [
+        (COMPANY, YearState.PUBLISHED),
+        (replace(COMPANY, base=None), YearState.PUBLISHED),
+        (replace(COMPANY, needs_notices=True), YearState.FORESEEN),
+    ],
+    ids=["beside its base", "without notices", "before its own notice"],
+)
+def test_a_calendar_with_other_days_than_notices_begins_a_year_by_a_correction(
+    log: Log, facts: CalendarFacts, state: YearState
+) -> None:
+    log.note("cn", founded(), published(2026, october(2026, 1)))
+    days = off("2026-05-20", "2028-05-20", name="司庆", kind=DayKind.COMPANY)
+    log.note("south", founded(facts), correction(days, "2026-05-21"))
+
+    south = log.book.calendar("south")
+    assert [south.kind(day.day) for day in days] == [DayKind.COMPANY] * 2
+    assert [(y.year, y.state, y.source) for y in log.book.years("south")] == [
+        (2026, state, "later"),
+        (2028, state, "later"),
+    ]
+    assert south.works(date(2026, 10, 1)) is (facts.base is None)
+    before = log.position
+    log.note("south", correction(days))
+    assert log.position == before, "the same again changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("step", "refusal"),
+    [
+        (
+            correction(off("1969-05-20", kind=DayKind.COMPANY)),
+            ("year", Rule.OUT_OF_RANGE, "1970-2199"),
+        ),
+        (correction([], "2026-05-20"), ("days", Rule.YEAR_UNKNOWN, "2026-05-20")),
+    ],
+)
+def test_a_correction_begins_no_year_for_nothing(
+    scenario: Any, step: Any, refusal: tuple[str, ...]
+) -> None:
+    scenario(Calendar).given(founded(COMPANY)).when(step).refused(InvalidValueError(*refusal))
 
 
 def test_a_day_of_december_that_a_notice_lists_is_corrected_in_that_notice(log: Log) -> None:

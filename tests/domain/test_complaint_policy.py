@@ -13,13 +13,13 @@ from domain.complaint_life import OPEN, ComplaintState
 from domain.complaint_policy import (
     COMPLAINT_POLICY,
     DEFAULT_TERMS,
-    NOTICE,
     STEPS,
     ComplaintPolicy,
     ComplaintTerms,
     StepLimit,
     TermsInForce,
 )
+from domain.effective_dates import MOST_AHEAD, NOTICE
 from domain.errors import InvalidValueError, Rule
 from domain.metadata import Metadata, PolicyVersion
 from domain.roles import Role
@@ -159,6 +159,26 @@ def test_a_later_version_is_never_in_force_before_the_one_before(scenario: Any) 
     ).refused(InvalidValueError("effectiveFrom", Rule.BEFORE, announced.isoformat()))
 
 
+@pytest.mark.parametrize("before", [(), (adopts(LONGER, NOW - YEAR),)], ids=["first", "later"])
+def test_a_mistyped_year_does_not_lock_the_policy_for_ever(
+    scenario: Any, before: tuple[Step, ...]
+) -> None:
+    latest = NOW + MOST_AHEAD
+    policy = scenario(ComplaintPolicy).given(*before)
+    for late in (latest + timedelta(microseconds=1), latest.replace(year=9999)):
+        policy.when(adopts(SHORTER, late)).refused(
+            InvalidValueError("effectiveFrom", Rule.TOO_LATE, latest.isoformat())
+        )
+    policy.when(adopts(SHORTER, latest)).then(
+        scenario.event(
+            ComplaintPolicy.Adopted,
+            number=len(before) + 1,
+            effective_from=latest,
+            terms=SHORTER,
+        )
+    )
+
+
 def test_a_version_replaces_another_one_before_that_is_in_force(scenario: Any) -> None:
     announced = NOW + YEAR
 
@@ -230,7 +250,7 @@ def test_a_case_is_judged_by_the_terms_of_the_version_that_it_keeps() -> None:
     assert policy.terms_of(PolicyVersion(COMPLAINT_POLICY, 2)) == SHORTER
 
 
-days = st.integers(-400, 400).map(lambda number: NOW + timedelta(days=number))
+days = st.integers(-400, 366).map(lambda number: NOW + timedelta(days=number))
 
 
 @given(st.lists(st.tuples(st.integers(1, 366), days), max_size=8), st.lists(days, min_size=2))

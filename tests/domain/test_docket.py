@@ -175,11 +175,51 @@ def test_what_is_left_at_a_pause_is_known_until_the_resumption() -> None:
 def test_pauses_never_overlap() -> None:
     story = Story().received().waits(hours(1)).resumes(hours(3)).waits(hours(2)).resumes(hours(4))
     clock = story.clock()
-    assert [(p.since, p.until) for p in clock.pauses] == [
-        (hours(1), hours(3)),
-        (hours(3), hours(4)),
-    ]
+    assert [(p.since, p.until) for p in clock.pauses] == [(hours(1), hours(4))]
     assert clock.due_at == hours(7)
+
+
+def test_a_wait_reported_late_counts_beside_a_later_one() -> None:
+    story = Story(terms(target=Target(Basis.ELAPSED, 10 * HOURS))).received()
+    story.waits(hours(6)).resumes(hours(7)).waits(hours(1)).resumes(hours(5))
+    clock = story.clock()
+    assert [(p.since, p.until) for p in clock.pauses] == [
+        (hours(1), hours(5)),
+        (hours(6), hours(7)),
+    ]
+    assert clock.due_at == hours(15)
+
+
+def test_a_wait_from_after_a_deadline_that_moved_back_has_no_effect() -> None:
+    story = Story(terms(target=Target(Basis.ELAPSED, 10 * HOURS)))
+    story.adopts("key_account", terms(target=Target(Basis.ELAPSED, HOURS)))
+    clock = story.received().waits(hours(5)).rebased(hours(9), "key_account").clock()
+    assert (clock.state, clock.due_at, clock.left) == (ClockState.RUNNING, hours(1), None)
+    story.breached(hours(1)).resumes(hours(10))
+    assert (clock.state, clock.due_at, clock.annotated_at) == (
+        ClockState.BREACHED,
+        hours(1),
+        None,
+    )
+
+
+def test_a_deadline_that_moved_away_and_back_is_breached_as_before() -> None:
+    story = Story(terms(target=Target(Basis.ELAPSED, HOURS)))
+    story.adopts("key_account", terms(target=Target(Basis.ELAPSED, 10 * HOURS)))
+    story.received().breached(hours(1)).rebased(hours(2), "key_account")
+    assert story.clock().state is ClockState.RUNNING
+    clock = story.rebased(hours(3), "default").clock()
+    assert (clock.state, clock.due_at, clock.annotated_at) == (
+        ClockState.BREACHED,
+        hours(1),
+        None,
+    )
+
+
+def test_rebasing_away_and_back_starts_no_clock_twice() -> None:
+    story = key_account("solution").rebased(hours(0.5), "key_account").answered(hours(1))
+    story.rebased(hours(2), "default").rebased(hours(3), "key_account")
+    assert [clock.code for clock in story.clocks].count("solution") == 1
 
 
 def test_a_pause_from_before_the_start_begins_with_the_clock() -> None:
@@ -527,7 +567,7 @@ def test_there_and_back_between_policies_leaves_no_pause_open() -> None:
     story.adopts("strict", terms(pauses=False))
     story.received().waits(hours(1)).rebased(hours(2), "strict").resumes(hours(3))
     clock = story.rebased(hours(3.5), "default").clock()
-    assert (clock.state, clock.left, clock.due_at) == (ClockState.RUNNING, None, hours(5))
+    assert (clock.state, clock.left, clock.due_at) == (ClockState.RUNNING, None, hours(6))
 
 
 def test_a_clock_keeps_the_calendar_of_the_department_that_had_the_case_at_the_start() -> None:

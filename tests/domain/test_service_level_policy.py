@@ -9,15 +9,11 @@ from uuid import UUID
 import pytest
 
 from domain.complaint_policy import ComplaintPolicy
+from domain.effective_dates import MOST_AHEAD, NOTICE
 from domain.errors import InvalidValueError, LooserThanLawError, Rule, WrongStateError
 from domain.metadata import Metadata
-from domain.service_level_policy import (
-    NOTICE,
-    Period,
-    ServiceLevelPolicy,
-    policy_code,
-    policy_id,
-)
+from domain.roles import Role
+from domain.service_level_policy import Period, ServiceLevelPolicy, policy_code, policy_id
 from domain.service_levels.policy_book import PolicyBook, PolicyInForce
 from domain.service_levels.standard import DEFAULT, standard_terms
 from domain.service_levels.terms import Looseness, ServiceLevelTerms
@@ -100,6 +96,26 @@ def test_earlier_terms_may_come_back(scenario: Any) -> None:
     ).then(adopted(scenario, 3, later, TERMS))
 
 
+def test_a_mistyped_year_does_not_lock_a_policy_for_ever(scenario: Any) -> None:
+    latest = NOW + MOST_AHEAD
+    refusal = invalid(Rule.TOO_LATE, latest.isoformat())
+    mistyped = latest.replace(year=9999)
+    for given in ((), (adopts(TERMS, NOW - YEAR),)):
+        policy = scenario(ServiceLevelPolicy).given(*given)
+        policy.when(adopts(OTHER, mistyped)).refused(refusal)
+        policy.when(adopts(OTHER, latest + MOMENT)).refused(refusal)
+        policy.when(adopts(OTHER, latest)).then(adopted(scenario, len(given) + 1, latest, OTHER))
+
+
+def test_a_mistyped_year_does_not_end_a_policy(scenario: Any) -> None:
+    latest = NOW + MOST_AHEAD
+    policy = scenario(ServiceLevelPolicy).given(adopts(TERMS, NOW - YEAR))
+    policy.when(ends(latest + MOMENT)).refused(invalid(Rule.TOO_LATE, latest.isoformat()))
+    policy.when(ends(latest)).then(
+        scenario.event(ServiceLevelPolicy.Ended, number=1, effective_from=latest)
+    )
+
+
 @pytest.mark.parametrize("before", [(), (adopts(TERMS, NOW - YEAR),)], ids=["first", "later"])
 def test_an_effective_date_carries_its_time_zone(scenario: Any, before: Any) -> None:
     naive = (NOW + DAY).replace(tzinfo=None)
@@ -123,6 +139,17 @@ def test_terms_that_no_policy_may_have_are_never_adopted(scenario: Any) -> None:
     with pytest.raises(LooserThanLawError) as refusal:
         ServiceLevelPolicy(UUID(int=1)).adopt("shop", lawless, NOW, META)
     assert refusal.value.what == Looseness.LEFT_OUT
+
+
+def test_only_the_system_ships_days_that_end_later_than_those_of_the_law(scenario: Any) -> None:
+    western = replace(TERMS, time_zone="America/Sao_Paulo")
+    with pytest.raises(LooserThanLawError) as refusal:
+        ServiceLevelPolicy(UUID(int=1)).adopt("shop", western, NOW, META)
+    assert refusal.value.what == Looseness.TIME_ZONE
+
+    shipped = ServiceLevelPolicy(UUID(int=1))
+    shipped.adopt("shop", western, NOW, scenario.meta(role=Role.SYSTEM))
+    assert shipped.in_force(NOW) == Period(NOW, 1, western)
 
 
 def test_a_stored_version_is_no_longer_checked_when_the_law_has_changed() -> None:

@@ -284,6 +284,24 @@ def test_no_clock_is_looser_than_the_law(changes: dict[str, Any], looseness: Loo
     )
 
 
+@pytest.mark.parametrize(
+    "zone", ["Etc/GMT+12", "America/Sao_Paulo", "Europe/London", "UTC", "Asia/Ho_Chi_Minh"]
+)
+def test_no_time_zone_ends_the_days_of_the_law_later(zone: str) -> None:
+    with pytest.raises(LooserThanLawError) as refusal:
+        replace(TERMS, time_zone=zone).check_time_zone()
+    assert refusal.value.what == Looseness.TIME_ZONE
+
+    replace(with_clock(LEGAL_ANSWER, target=Target(DAYS, 6)), time_zone=zone).check_time_zone()
+
+
+@pytest.mark.parametrize(
+    "zone", ["Asia/Shanghai", "Asia/Hong_Kong", "Asia/Tokyo", "Australia/Sydney", "Etc/GMT-14"]
+)
+def test_a_time_zone_may_end_the_days_of_the_law_sooner(zone: str) -> None:
+    replace(TERMS, time_zone=zone).check_time_zone()
+
+
 def test_no_policy_leaves_the_clock_of_the_law_out() -> None:
     clocks = tuple(clock for clock in TERMS.clocks if clock.code != LEGAL_ANSWER)
 

@@ -1,5 +1,6 @@
 """Projections under faults: exactly once, poison parked, rebuilt while everything runs."""
 
+import asyncio
 import random
 import subprocess
 import sys
@@ -11,19 +12,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api.bootstrap import as_role
+from api.bootstrap import as_role, open_dispatcher
+from application.dispatch import Call
+from application.permissions import Caller
+from application.standard_content import load_standard_content
 from domain.complaint import Complaint
+from domain.metadata import Source, SourceKind
+from domain.roles import PersonId, Role
+from domain.service_level_policy import policy_id
+from domain.service_levels.calendars import CHINA, calendar_id
+from domain.service_levels.standard import DEFAULT
 from projections import PROJECTIONS
 from projections.engine import Batch, Entry, Projection, on
 from projections.rebuild import RebuildRunningError
 from projections.tables import Table
 
 HERE = Path(__file__).parent
+SYSTEM = Call(
+    caller=Caller("system", PersonId("system"), Role.SYSTEM), source=Source(SourceKind.SYSTEM)
+)
 LAST = "SELECT coalesce(max(notification_id), 0) FROM log.stored_events"
 ReadModels = Callable[[str], dict[str, list[str]]]
 Eventually = Callable[..., Any]
@@ -221,7 +234,7 @@ def test_an_undecodable_event_is_parked_by_every_read_model(
     taken = [("ratings", topic) for topic in (topics[0], topics[-1])]
     assert [row[:2] for row in parked if row[0] == "ratings"] == taken
     # No other takes an assignment.
-    assert {row[0] for row in parked} == {"audit", "complaints", "ratings"}
+    assert {row[0] for row in parked} == {"audit", "complaints", "ratings", "service_levels"}
     assert company.caught_up()
     states = dict(company.rows("SELECT id, state FROM read.complaints"))
     assert sorted(states.values()) == ["closed", "closed", "registered"]
@@ -246,6 +259,108 @@ def test_an_event_of_an_unknown_topic_is_parked_and_shown(company: Any) -> None:
     parked = company.rows("SELECT projection, topic FROM ops.parked_events ORDER BY projection")
     assert parked == [(name, "complaint.new_kind") for name in ("audit", "complaints")]
     assert company.caught_up()
+
+
+UNREADABLE = "UPDATE log.stored_events SET state = 'x' WHERE notification_id = %s"
+NEVER_FOUNDED = """
+UPDATE log.stored_events SET originator_id = gen_random_uuid(), originator_version = 1
+WHERE notification_id = %s
+"""
+"""The event can be read, but tells of a calendar that is not there."""
+OF_STREAM = """
+SELECT notification_id FROM log.stored_events
+WHERE originator_id = %s ORDER BY notification_id
+"""
+
+
+def load_content(company: Any) -> None:
+    """Load the calendars and policies that the product ships with."""
+
+    async def load() -> None:
+        zone = ZoneInfo("UTC")
+        async with open_dispatcher(company.conninfo, company.master, zone=zone) as dispatcher:
+            await load_standard_content(dispatcher, SYSTEM, zone)
+
+    asyncio.run(load())
+
+
+def break_rule(company: Any, stream: UUID, at: int, how: str) -> list[int]:
+    """Break an event of a stream; return the positions of all."""
+    positions = [row[0] for row in company.rows(OF_STREAM, stream)]
+    with psycopg.connect(company.conninfo) as connection:
+        assert connection.execute(how, [positions[at]]).rowcount == 1
+    return positions
+
+
+def parked_rules(company: Any) -> list[tuple[int, str]]:
+    parked: list[tuple[int, str]] = company.rows(
+        "SELECT position, error FROM ops.parked_events"
+        " WHERE projection = 'service_levels' ORDER BY position"
+    )
+    return parked
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["live", "restarted"])
+@pytest.mark.parametrize(
+    ("stream", "at", "how"),
+    [
+        (calendar_id(CHINA), -3, UNREADABLE),
+        (calendar_id(CHINA), -1, NEVER_FOUNDED),
+        (calendar_id(CHINA), 0, UNREADABLE),
+        (policy_id(DEFAULT), -1, UNREADABLE),
+    ],
+    ids=["year", "year of no calendar", "calendar", "policy"],
+)
+def test_a_rule_that_cannot_be_used_is_left_out_however_the_log_is_read(
+    company: Any, read_models: ReadModels, stream: UUID, at: int, how: str, *, restarted: bool
+) -> None:
+    load_content(company)
+    positions = break_rule(company, stream, at, how)
+    with company.projector(batch_events=5) as kept:
+        for _ in range(2):
+            company.write(1)
+            for projection in PROJECTIONS.values():
+                moved = True
+                while moved:
+                    with company.projector(batch_events=5) as begun:
+                        moved = bool((begun if restarted else kept).advance(projection))
+
+    assert company.caught_up()
+    assert len(company.rows("SELECT FROM read.complaints WHERE state = 'closed'")) == 2
+    rules = [row for row in parked_rules(company) if row[0] in positions]
+    assert [position for position, _ in rules] == positions[at:]
+    assert {error for _, error in rules[1:]} <= {"behind a parked event of its stream"}
+
+    live = read_models(company.conninfo), parked_rules(company)
+    company.rebuild()
+    assert (read_models(company.conninfo), parked_rules(company)) == live
+
+
+def test_a_rule_that_a_rebuild_healed_is_known_to_who_projected_all_the_time(
+    company: Any, read_models: ReadModels
+) -> None:
+    load_content(company)
+    with psycopg.connect(company.conninfo) as connection:
+        connection.execute("CREATE TABLE public.kept AS TABLE log.stored_events")
+    break_rule(company, calendar_id(CHINA), -1, UNREADABLE)
+    service_levels = PROJECTIONS["service_levels"]
+    with company.projector() as kept:
+        while kept.advance(service_levels):
+            pass
+        assert len(parked_rules(company)) == 1
+        with psycopg.connect(company.conninfo) as connection:
+            connection.execute(
+                "UPDATE log.stored_events AS e SET state = k.state FROM public.kept AS k"
+                " WHERE k.notification_id = e.notification_id AND k.state <> e.state"
+            )
+        company.rebuild(service_levels)
+        company.write(1)
+        while kept.advance(service_levels):
+            pass
+    versions = company.rows("SELECT DISTINCT calendar_version FROM read.sla_clocks")
+    assert versions == [(len(company.rows(OF_STREAM, calendar_id(CHINA))) - 1,)]
+    company.project()
+    expect_rebuilt_equals(company, read_models)
 
 
 @pytest.mark.acceptance

@@ -135,6 +135,7 @@ class Case:
         self.urgent = self.escalated = False
         self.has_department = False
         self.seeks_compensation = self.promised_money = False
+        self.waits: Pauses = []
         self.waiting_since: datetime | None = None
 
     def take(self, fact: Fact) -> None:
@@ -149,7 +150,8 @@ class Case:
             if self.is_stopped_by(clock["clock"], fact) and at >= clock["started_at"]:
                 self.end(clock, at, "stopped")
                 if clock["ended"] == "stopped" and at < clock["ended_at"]:
-                    self.end_earlier(clock, at)
+                    self.wait_anew(clock)
+                    self.cut(clock, at)
         if what == "closed":
             for clock in self.clocks:
                 if clock["clock"] in FOR_OPEN_CASES and self.is_in_time(clock, at):
@@ -208,6 +210,10 @@ class Case:
             "paused_since": None,
         }
         self.clocks.append(clock)
+        for since, until in self.waits:  # a start that is reported late
+            if until > at:
+                self.pause(clock, since)
+                self.resume(clock, until)
         if self.waiting_since is not None:
             self.pause(clock, self.waiting_since)
 
@@ -251,12 +257,22 @@ class Case:
     def end(self, clock: Clock, at: datetime, how: str) -> None:
         if is_live(clock):
             self.resume(clock, at)
-            clock["ended"], clock["ended_at"] = how, at
+            clock["ended"] = how
+            self.cut(clock, at)
 
-    def end_earlier(self, clock: Clock, at: datetime) -> None:
-        """What is reported late counts by business time: pauses after it never were."""
+    def cut(self, clock: Clock, at: datetime) -> None:
+        """What comes after the end by business time never was, to this clock."""
         clock["pauses"] = [(a, min(b, at)) for a, b in clock["pauses"] if a < at]
         clock["ended_at"] = at
+
+    def wait_anew(self, clock: Clock) -> None:
+        """Take in also those waits that were told after the clock had ended."""
+        clock["pauses"] = []
+        open_one = [] if self.waiting_since is None else [(self.waiting_since, clock["ended_at"])]
+        for since, until in sorted(self.waits + open_one):
+            start = max(since, clock["started_at"])
+            if self.policy[clock["clock"]]["pauses"] and start < min(until, self.due(clock)):
+                clock["pauses"].append((start, until))
 
     # Pauses
 
@@ -266,6 +282,8 @@ class Case:
             for clock in self.clocks:
                 self.pause(clock, at)
         if what == "resumed":
+            if self.waiting_since is not None:
+                self.waits.append((self.waiting_since, max(self.waiting_since, at)))
             self.waiting_since = None
             for clock in self.clocks:
                 self.resume(clock, at)
