@@ -18,7 +18,6 @@ import structlog
 from api.bootstrap import as_role, collect_garbage_rarely, open_event_store, utc_now
 from api.database import Database
 from api.settings import Settings
-from application.alone import place_of
 from application.desk import EventStore
 from application.eventstore.codec import EventMapper
 from application.eventstore.subject_keys import SubjectKeys, Unsealing
@@ -27,6 +26,7 @@ from application.notifying.run import Notifier
 from application.notifying.senders import FileSender
 from application.notifying.smtp import SmtpSender
 from application.timekeeping.run import Timekeeper
+from domain.faults import place_of
 from domain.notifying import NoticeChannel
 from projections import PROJECTIONS
 from projections.engine import Feed, Projector, run_until, use_live_tables

@@ -5,13 +5,13 @@ The lock belongs to a connection and goes with it; a database that went away is 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from traceback import extract_tb
 from typing import Any, Final, LiteralString
 
 import psycopg
 import structlog
 
 from application.eventstore.errors import NotStoredError, OutcomeUnknownError
+from domain.faults import place_of
 
 _TRY_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%s, 0)"
 _LISTEN: LiteralString = "LISTEN redress_events"
@@ -78,10 +78,3 @@ async def _locked(connection: psycopg.AsyncConnection[Any], lock: int) -> bool:
     row = await (await connection.execute(_TRY_LOCK, [lock])).fetchone()
     assert row is not None
     return bool(row[0])
-
-
-def place_of(error: BaseException) -> str:
-    """Name an error by its type and place; its message may quote personal data."""
-    frames = extract_tb(error.__traceback__)
-    place = f" in {frames[-1].name}:{frames[-1].lineno}" if frames else ""
-    return type(error).__name__ + place

@@ -17,6 +17,7 @@ import structlog
 from psycopg import Connection, sql
 
 from domain.aggregate import DomainEvent
+from domain.faults import place_of
 from domain.personal import ERASED, Erased, PersonalText, Sealed, personal_fields
 from projections.sentences import says
 from projections.tables import Table, TableChanges, hashed
@@ -129,7 +130,8 @@ Past = Callable[[Sequence[UUID], int], list[Entry]]
 class Batch:
     """The rows that a batch of events touches, as the events make them.
 
-    ``memory``: what the projection remembers as of the event at hand; ``past``: how to read more.
+    ``memory``: what the projection remembers as of the event at hand; ``past``: how to read more;
+    ``noted``: what is left for the projection to do when all events are folded.
     """
 
     def __init__(self, opener: Opener, memory: Any = None, past: Past = lambda *_: []) -> None:
@@ -137,6 +139,7 @@ class Batch:
         self._opener = opener
         self.memory = memory
         self.past = past
+        self.noted: dict[UUID, Any] = {}
 
     def load(self, connection: Connection[Any], table: Table[Any], streams: Sequence[UUID]) -> None:
         """Fetch the rows that the events of these streams may change."""
@@ -255,6 +258,9 @@ class Projection:
     def stream(self, entry: Entry) -> UUID:
         """Return the stream whose rows an event changes: its own, unless it tells of another."""
         return entry.stream
+
+    def finish(self, batch: Batch) -> None:
+        """Do what the events of a batch left to be done once."""
 
 
 @dataclass
@@ -388,6 +394,7 @@ class Projector:
                 handler = projection.handler(entry.topic)
                 if handler is not None:
                     handler(projection, entry.event, entry, batch)
+            projection.finish(batch)
             batch.store(self._connection, projection.tables)
 
     def _batch(self, projection: Projection, entries: list[Entry], memory: Memory | None) -> Batch:
@@ -426,7 +433,7 @@ class Projector:
                 raise
             except Exception as error:  # noqa: BLE001  parked and shown, whatever it is
                 stuck.add(entry.stream)
-                self._park(name, entry, _place_of(error))
+                self._park(name, entry, place_of(error))
 
     def _park_behind(self, name: str, entries: list[Entry]) -> list[Entry]:
         """Leave out what is parked, and park what comes behind it in its stream."""
@@ -446,15 +453,6 @@ class Projector:
         parked = [name, entry.position, entry.stream, entry.topic, error]
         if self._connection.execute(_PARK, parked).rowcount:
             _log.error("event parked", projection=name, position=entry.position, error=error)
-
-
-def _place_of(error: Exception) -> str:
-    """Name an error by its type and place; its message may quote personal data."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = "" if trace is None else f" in {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
-    return type(error).__name__ + place
 
 
 def search_path(schemas: Iterable[str]) -> sql.Composed:

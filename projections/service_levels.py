@@ -216,8 +216,17 @@ class ServiceLevelsProjection(Projection):
             return
         batch.put(SLA_DOCKETS, docket_row(docket))
         _show(docket, event, entry, batch, in_order=not late)
-        if late:
-            _rewrite(docket, event.meta.occurred_at, entry, batch)
+        if late or case in batch.noted:
+            at = event.meta.occurred_at
+            earliest, _ = batch.noted.get(case, (at, entry))
+            batch.noted[case] = (min(at, earliest), entry)
+
+    def finish(self, batch: Batch) -> None:
+        """Write anew, once for each case, what was when by business time."""
+        for case, (since, last) in batch.noted.items():
+            row = batch.find(SLA_DOCKETS, case)
+            assert row is not None
+            _rewrite(docket_of(row), since, last, batch)
 
 
 def _show(

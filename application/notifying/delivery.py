@@ -17,7 +17,6 @@ import psycopg
 import structlog
 from psycopg.rows import tuple_row
 
-from application.alone import place_of
 from application.desk import EventStore
 from application.dispatch import Call, Command, Dispatcher
 from application.eventstore.errors import NotStoredError, OutcomeUnknownError
@@ -32,6 +31,7 @@ from application.notifying.senders import (
     Sender,
 )
 from domain.errors import ConcurrentChangeError, StillRunningError, WrongStateError
+from domain.faults import place_of
 from domain.notice import NoticeProblem, NoticeState
 from domain.notifying import NoticeChannel
 

@@ -14,11 +14,11 @@ from eventsourcing.utils import TopicError
 from psycopg import AsyncConnection, sql
 from psycopg.rows import tuple_row
 
-from application.alone import place_of
 from application.desk import EventStore
 from domain.aggregate import DomainEvent
 from domain.calendar import Calendar
 from domain.case_clocks import RECORDED, clocks_id
+from domain.faults import place_of
 from domain.service_levels.calendars import calendar_id
 from domain.service_levels.deadlines import Basis
 from domain.service_levels.docket import Docket, case_of, fold

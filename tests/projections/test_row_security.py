@@ -170,8 +170,8 @@ _WITH_POSITION = {
 def _extra(table: str, at: int) -> dict[str, Any]:
     keys = {
         "read.case_links": {"id": at},
-        "read.sla_clocks": {"id": UUID(int=at)},
-        "read.sla_past": {"past_id": UUID(int=at)},
+        "read.sla_clocks": {"id": UUID(int=at), "case_kind": "complaint"},
+        "read.sla_past": {"past_id": UUID(int=at), "case_kind": "complaint"},
     }
     return keys.get(table, {})
 
