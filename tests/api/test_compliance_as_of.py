@@ -157,7 +157,8 @@ def happened(raw: Raw) -> datetime:
     return datetime.fromisoformat(raw[4]["occurred_at"]).astimezone(UTC)
 
 
-Marks = dict[tuple[str, str, int], tuple[datetime, int]]
+Marks = dict[tuple[str, str, int], datetime]
+"""The deadlines whose passing is on record, by case, clock and instance."""
 
 
 def replayed(rows: list[Raw]) -> list[dict[str, Any]]:
@@ -172,25 +173,21 @@ def replayed(rows: list[Raw]) -> list[dict[str, Any]]:
         if case is not None and topic.startswith("complaint."):
             case.take(fact_of(raw))
         elif case is not None and topic == "case_clocks.breached":
-            mark_breach(case, data, marks)
+            mark_breach(data, marks)
     return [shown(key, case, clock, marks) for key, case in cases.items() for clock in case.clocks]
 
 
-def mark_breach(case: oracle.Case, data: dict[str, Any], marks: Marks) -> None:
-    """Note a breach of a clock that runs: after how many pauses its deadline passed."""
+def mark_breach(data: dict[str, Any], marks: Marks) -> None:
+    """Note that a deadline has passed."""
     due = datetime.fromisoformat(data["due_at"]).astimezone(UTC)
-    for clock in case.clocks:
-        same = (clock["clock"], clock["instance"]) == (data["clock"], data["number"])
-        runs = oracle.is_live(clock) and clock["paused_since"] is None
-        if same and runs and case.due(clock) == due:
-            marks[data["case"], data["clock"], data["number"]] = (due, len(clock["pauses"]))
+    marks[data["case"], data["clock"], data["number"]] = due
 
 
 def shown(key: str, case: oracle.Case, clock: dict[str, Any], marks: Marks) -> dict[str, Any]:
     found = case.report(clock, datetime.max.replace(tzinfo=UTC))
     if found["state"] == "breached":
-        mark = marks.get((key, found["clock"], found["instance"]))
-        still = mark == (found["due_at"], len(clock["pauses"]))
+        passed = marks.get((key, found["clock"], found["instance"]))
+        still = passed is not None and found["due_at"] <= passed
         found["state"] = "breached" if still else "running"
     if found["state"] == "cancelled":  # what never began ends as it begins
         found["stopped_at"] = max(found["stopped_at"], found["started_at"])
