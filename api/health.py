@@ -86,7 +86,7 @@ class Health:
     process_lag_events: dict[str, int] = field(default_factory=dict)
     """How far the timers and the sending of notices are behind the log."""
     timers_late_seconds: float = 0.0
-    """How long ago the oldest warning or breach fell due that is not on record yet."""
+    """How long the oldest look at a case is due: a warning, a breach, an alert or a note."""
 
     @property
     def ready(self) -> bool:

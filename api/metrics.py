@@ -34,7 +34,8 @@ _PROCESS_LAG: Final = Gauge(
     "redress_process_lag_events", "Events that timers or notices did not read yet", ["process"]
 )
 _TIMERS_LATE: Final = Gauge(
-    "redress_timers_late_seconds", "Age of the oldest warning or breach not on record yet"
+    "redress_timers_late_seconds",
+    "How long the oldest look at a case is due: warning, breach, alert or note",
 )
 _PARKED: Final = Gauge("redress_parked_events", "Events set aside with an error", ["projection"])
 _READY: Final = Gauge("redress_ready", "Whether the server says that it is ready")

@@ -15,8 +15,9 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import tuple_row
 
 from application.desk import EventStore
+from application.eventstore.rules import RuleReader
 from domain.aggregate import DomainEvent
-from domain.calendar import Calendar
+from domain.calendar import CARRYING_DAYS, Calendar
 from domain.case_clocks import RECORDED, clocks_id
 from domain.faults import place_of
 from domain.service_levels.calendars import calendar_id
@@ -30,7 +31,6 @@ from domain.service_levels.timers import next_due
 PROCESS: Final = "timers"
 WINDOW_EVENTS: Final = 20_000
 _STEP_EVENTS: Final = 1_000
-_CHANGES: Final = (Calendar.YearPublished, Calendar.YearForeseen, Calendar.DaysCorrected)
 _RULES: Final = sorted(Rules.TOPICS | StaffBook.TOPICS)
 
 _FIRST_POSITION: LiteralString = """
@@ -47,14 +47,6 @@ WHERE notification_id > %b AND notification_id <= %b AND topic = ANY(%b)
 ORDER BY notification_id
 LIMIT %b
 """
-# The expression is that of the index of migration 0015.
-_RULES_UNTIL: Final = sql.SQL("""
-SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events
-WHERE split_part(topic, '.', 1) IN ({}) AND notification_id <= %b
-ORDER BY notification_id
-""").format(
-    sql.SQL(", ").join(sql.Literal(kind) for kind in sorted({t.partition(".")[0] for t in _RULES}))
-)
 _DOCKETS: LiteralString = """
 SELECT case_id, docket, parked FROM process.case_clocks WHERE case_id = ANY(%b)
 """
@@ -96,6 +88,7 @@ INSERT INTO ops.parked_events (projection, position, originator_id, topic, error
 VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
+Changed = Calendar.YearPublished | Calendar.YearForeseen | Calendar.DaysCorrected
 _NO_CASE: Final = UUID(int=0)
 _decode: Final = msgspec.json.Decoder(Docket).decode
 _log = structlog.get_logger()
@@ -134,8 +127,12 @@ class Ledger:
         self._store = store
         self._known_at = -1
         self._topics = sorted({*_RULES, *readings(), *(event.TOPIC for event in RECORDED)})
-        self.rules = Rules()
-        self.staff = StaffBook()
+        self._begin_rules()
+
+    def _begin_rules(self) -> None:
+        self.rules, self.staff = Rules(), StaffBook()
+        self._changes: list[tuple[int, Changed]] = []
+        self._reader = RuleReader(self._store.mapper, _RULES, self._learn)
 
     async def advance(self) -> bool:
         """Take one step through the log; say whether there was anything to look at."""
@@ -207,75 +204,71 @@ class Ledger:
         """Know the rules as of a position: as always, but after a start or a fault."""
         if self._known_at == position:
             return
-        self.rules, self.staff = Rules(), StaffBook()
-        for row in await _rows(connection, _RULES_UNTIL, [position]):
-            event = await self._event(connection, row)
-            if event is not None:
-                await self._learn(connection, event, row[0])
+        self._begin_rules()
+        for left in await self._reader.read(connection, position):
+            await self._park(connection, left.position, left.stream, left.topic, left.error)
         self._known_at = position
 
-    async def _learn(
-        self, connection: AsyncConnection[Any], event: DomainEvent, position: int
-    ) -> None:
-        try:
-            if event.TOPIC in Rules.TOPICS:
-                self.rules.apply(event, position)
-            if event.TOPIC in StaffBook.TOPICS:
-                self.staff.apply(event)
-        except Exception as error:  # noqa: BLE001  parked and shown, and the clocks go on
-            await self._park(connection, position, event.originator_id, event.TOPIC, error)
+    def _learn(self, event: DomainEvent, position: int) -> None:
+        if event.TOPIC in Rules.TOPICS:
+            self.rules.apply(event, position)
+        if event.TOPIC in StaffBook.TOPICS:
+            self.staff.apply(event)
+        if isinstance(event, CARRYING_DAYS):
+            self._changes.append((position, event))
 
     async def _take_in(
         self, connection: AsyncConnection[Any], rows: Sequence[tuple[Any, ...]]
     ) -> None:
         """Fold events; a case with one that cannot be used is left out from there on."""
-        found: list[tuple[int, DomainEvent]] = []
+        told: dict[int, DomainEvent] = {}
         stuck: set[UUID] = set()
         for row in rows:
-            event = await self._event(connection, row)
-            if event is None:
+            event = None if row[3] in _RULES else await self._event(connection, row)
+            if event is not None:
+                told[row[0]] = event
+            elif row[3] not in _RULES:
                 stuck.add(row[1])
-            else:
-                found.append((row[0], event))
-        dockets = await self._dockets(connection, found, stuck)
+        dockets = await self._dockets(connection, told.values(), stuck)
         touched: dict[UUID, Docket] = {}
-        for position, event in found:
-            if event.TOPIC in _RULES:
-                await self._learn(connection, event, position)
+        self._changes.clear()
+        for row in rows:
+            position, stream, _, topic, _ = row
+            if topic in _RULES:
+                left = self._reader.tell(row)
+                if left is not None:
+                    await self._park(connection, position, stream, topic, left.error)
                 continue
-            case = case_of(event)
-            if case in stuck:
+            event = told.get(position)
+            if event is None or (case := case_of(event)) in stuck:
                 continue
             try:
                 docket = fold(dockets.get(case), event, position, self.rules)
             except Exception as error:  # noqa: BLE001  parked and shown, and the others go on
                 stuck.add(case)
-                await self._park(connection, position, event.originator_id, event.TOPIC, error)
+                await self._park(connection, position, stream, topic, error)
                 continue
             if docket is not None:
                 dockets[case] = touched[case] = docket
-        await self._note_changes(connection, found)
+        await self._note_changes(connection)
         await self._keep(connection, [d for case, d in touched.items() if case not in stuck])
         await connection.execute(_LEAVE, {"streams": list(stuck)})
 
-    async def _note_changes(
-        self, connection: AsyncConnection[Any], found: Iterable[tuple[int, DomainEvent]]
-    ) -> None:
+    async def _note_changes(self, connection: AsyncConnection[Any]) -> None:
         """Note which deadlines have to be computed anew."""
-        for position, event in found:
-            if isinstance(event, _CHANGES):
-                codes = (c for c in self.rules.calendars if calendar_id(c) == event.originator_id)
-                changed = [position, next(codes, ""), _why(event), _NO_CASE]
-                await connection.execute(_CHANGED, changed)
+        for position, event in self._changes:
+            codes = (c for c in self.rules.calendars if calendar_id(c) == event.originator_id)
+            changed = [position, next(codes, ""), _why(event), _NO_CASE]
+            await connection.execute(_CHANGED, changed)
 
     async def _dockets(
         self,
         connection: AsyncConnection[Any],
-        found: Sequence[tuple[int, DomainEvent]],
+        told: Iterable[DomainEvent],
         stuck: set[UUID],
     ) -> dict[UUID, Docket]:
         """Return what is known of the cases that events concern, but for those that are stuck."""
-        cases = {case_of(event) for _, event in found if event.TOPIC not in _RULES}
+        cases = {case_of(event) for event in told}
         dockets = {}
         for case, docket, parked in await _rows(connection, _DOCKETS, [list(cases)], prepare=True):
             if parked or clocks_id(case) in stuck:
@@ -322,15 +315,15 @@ class Ledger:
         position: int,
         stream: UUID,
         topic: str,
-        error: Exception,
+        error: Exception | None,
     ) -> None:
         """Leave an event behind that cannot be used, where ``redress doctor`` shows it."""
-        _log.error("event parked", process=PROCESS, position=position, error=place_of(error))
-        parked = [f"process:{PROCESS}", position, stream, topic, place_of(error)]
-        await connection.execute(_PARK, parked)
+        why = "behind a parked event of its stream" if error is None else place_of(error)
+        _log.error("event parked", process=PROCESS, position=position, error=why)
+        await connection.execute(_PARK, [f"process:{PROCESS}", position, stream, topic, why])
 
 
-def _why(event: Calendar.YearPublished | Calendar.YearForeseen | Calendar.DaysCorrected) -> str:
+def _why(event: Changed) -> str:
     said = event.meta.reason
     return event.source if said is None else f"{said} ({event.source})"
 
