@@ -52,7 +52,13 @@ def literal(kind: Any) -> str:
             if is_required_input_field(field)
         ]
         return f"{{{', '.join(given)}}}"
-    samples = {"Int": "5", "Long": "5", "Boolean": "true", "DateTime": '"2026-01-01T00:00:00Z"'}
+    samples = {
+        "Int": "5",
+        "Long": "5",
+        "Boolean": "true",
+        "Date": '"2026-01-01"',
+        "DateTime": '"2026-01-01T00:00:00Z"',
+    }
     return samples.get(kind.name, '"01890000-0000-7000-8000-000000000000"')
 
 

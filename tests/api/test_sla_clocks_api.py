@@ -1,6 +1,7 @@
 """Clocks of cases over HTTP: which there are, in which order, as of when, and for whom."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -404,7 +405,8 @@ def test_a_case_is_put_under_no_policy_that_is_not_in_force(company: Any) -> Non
         assert company.events() == before
         return found["__typename"], found.get("field"), found["rule"]
 
-    adopt(company, "later", **STANDARD | {"effectiveFrom": "2999-01-01T00:00:00Z"})
+    soon = datetime.now(UTC) + timedelta(days=300)
+    adopt(company, "later", **STANDARD | {"effectiveFrom": soon.isoformat()})
     assert tried(policy="nowhere") == ("InvalidValue", "policy", "not_there")
     assert tried(policy="later") == ("InvalidValue", "policy", "not_there")
     assert tried(policy="No Code") == ("InvalidValue", "policy", "code_format")
