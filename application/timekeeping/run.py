@@ -32,6 +32,8 @@ _REFUSED_AGAIN: Final = timedelta(minutes=1)
 """A case whose last record is not known is looked at again then, if the log does not tell it."""
 _TRIES: Final = 3
 _AT_ONCE: Final = 1_000
+_FOLLOWED_AT_ONCE: Final = 200
+"""Cases whose deadlines are computed anew before what is due has its turn."""
 LOCK: Final = 1_852_797_796
 """The advisory lock of whoever keeps the time; it goes with the connection that holds it."""
 _LOOK_SECONDS: Final = 1.0
@@ -95,7 +97,7 @@ class Timekeeper:
 
     async def _follow(self, change: Change) -> None:
         """Compute anew the deadlines of the next cases, after a calendar changed."""
-        dockets = await self.ledger.counting(change.after, _AT_ONCE)
+        dockets = await self.ledger.counting(change.after, _FOLLOWED_AT_ONCE)
         if not dockets:
             await self.ledger.followed(change)
             return

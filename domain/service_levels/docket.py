@@ -33,6 +33,9 @@ class ClockState(Labelled):
 LIVE: Final = frozenset({ClockState.RUNNING, ClockState.PAUSED, ClockState.BREACHED})
 """A clock that can still be stopped."""
 _STOPPED: Final = frozenset({ClockState.MET, ClockState.MET_LATE})
+RECOMPUTED: Final = "recomputed"
+"""What annotates a breach whose deadline a new calendar moved."""
+_RECORDED: Final = frozenset(event.TOPIC for event in RECORDED)
 REBASED: Final = "rebased"
 """How a clock ends that the new policy of its case does not have."""
 
@@ -336,7 +339,7 @@ def _settle(docket: Docket, clock: Clock, rules: Rules, by: str, at: datetime) -
         _annotate(clock, by, at)
     elif clock.breached_at is not None and clock.due_at <= clock.breached_at:
         clock.state = ClockState.BREACHED
-        clock.annotated_at = clock.annotated_by = None
+        _take_back_annotation(clock)
     else:
         clock.state = ClockState.RUNNING
         _annotate(clock, by, at)
@@ -408,6 +411,11 @@ def _annotate(clock: Clock, by: str, at: datetime) -> None:
         clock.annotated_at, clock.annotated_by = at, by
 
 
+def _take_back_annotation(clock: Clock) -> None:
+    clock.annotated_at = clock.annotated_by = None
+    clock.annotation_recorded = False
+
+
 def _record(docket: Docket, event: DomainEvent, position: int, rules: Rules) -> None:
     """Take in what the timers, or a command, put on record."""
     if isinstance(event, CaseClocks.Rebased):
@@ -434,8 +442,7 @@ def _record(docket: Docket, event: DomainEvent, position: int, rules: Rules) -> 
 def _breached(clock: Clock, due_at: datetime) -> None:
     """Mark the breach; annotate it if what the timers did not know yet disproves it."""
     clock.breached_at = due_at
-    clock.annotated_at = clock.annotated_by = None
-    clock.annotation_recorded = False
+    _take_back_annotation(clock)
     if not clock.live:
         if clock.ended_by and clock.ended_at is not None and clock.ended_at <= clock.due_at:
             _annotate(clock, clock.ended_by, clock.ended_at)
@@ -448,10 +455,11 @@ def _breached(clock: Clock, due_at: datetime) -> None:
 def _recompute(
     docket: Docket, clock: Clock, event: CaseClocks.DeadlineRecomputed, rules: Rules
 ) -> None:
+    if not clock.live:  # it ended meanwhile, by the calendar of its time
+        return
     old, meta = clock.due_at, event.meta
     clock.calendar_version = event.calendar_version
-    if clock.live:
-        _settle(docket, clock, rules, RECOMPUTED, meta.occurred_at)
+    _settle(docket, clock, rules, RECOMPUTED, meta.occurred_at)
     clock.recomputed.append(
         Recomputation(meta.occurred_at, old, clock.due_at, event.calendar_version, meta.reason)
     )
@@ -481,8 +489,3 @@ def _rebase(docket: Docket, event: CaseClocks.Rebased, position: int, rules: Rul
     new = frozenset(clock.code for clock in policy.clocks) - had
     for told in docket.told if new else ():
         _happen(docket, told, rules, new)
-
-
-RECOMPUTED: Final = "recomputed"
-"""What annotates a breach whose deadline a new calendar moved."""
-_RECORDED: Final = frozenset(event.TOPIC for event in RECORDED)

@@ -177,6 +177,7 @@ async def _accuracy(conninfo: str, master: MasterKey, scale: float) -> None:
         await cases.write(now for _ in range(number))
         keeper = Timekeeper(store, utc_now)
         took = await _read(keeper)
+        await keeper.settle()
         print(f"reading the log: {number} cases, {clocks} clocks started:"
               f" {number / took:>9.0f} events/s")  # fmt: skip
         # By then the warnings of these cases are on record: only breaches are timed.

@@ -216,6 +216,24 @@ def test_a_deadline_that_moved_away_and_back_is_breached_as_before() -> None:
     )
 
 
+def test_a_breach_that_is_disproved_again_is_noted_again() -> None:
+    story = Story(terms(target=Target(Basis.ELAPSED, HOURS)))
+    story.adopts("key_account", terms(target=Target(Basis.ELAPSED, 10 * HOURS)))
+    story.received().breached(hours(1)).rebased(hours(2), "key_account")
+    story.records(CaseClocks.BreachAnnotated, hours(2), mark="rebased", happened_at=hours(2))
+    story.rebased(hours(3), "default").rebased(hours(4), "key_account")
+    clock = story.clock()
+    assert (clock.annotated_at, clock.annotation_recorded) == (hours(4), False)
+
+
+def test_a_calendar_that_is_followed_after_the_end_changes_nothing() -> None:
+    story = Story(terms(target=Target(Basis.WORKING_DAYS, 1)))
+    story.received().answered(hours(1))
+    before = story.clock().calendar_version
+    clock = story.recomputed(hours(2), story.corrects(holiday("2026-03-03"))).clock()
+    assert (clock.state, clock.calendar_version, clock.recomputed) == (ClockState.MET, before, [])
+
+
 def test_rebasing_away_and_back_starts_no_clock_twice() -> None:
     story = key_account("solution").rebased(hours(0.5), "key_account").answered(hours(1))
     story.rebased(hours(2), "default").rebased(hours(3), "key_account")
